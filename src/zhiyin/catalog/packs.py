@@ -1,0 +1,2 @@
+def installed_ratings(catalog, data):
+    return []

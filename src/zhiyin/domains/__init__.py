@@ -1,0 +1,1 @@
+"""Domain packs: one folder of data each. Nothing here is code."""

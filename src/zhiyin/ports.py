@@ -1,0 +1,98 @@
+"""Every seam: what can be swapped, one small Protocol each. What waits is async; arithmetic is not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zhiyin.types import Act, Done, Event, Facets, ItemId, Query, Reason, SessionId, Slate, State, Turn, Understanding, UserId, Words
+
+
+class Understand(Protocol):
+    """Reads one message in the light of the state it was said in."""
+
+    def __call__(self, turn: Turn, state: State, /) -> Understanding: ...
+
+
+class Find(Protocol):
+    """Looks at the catalogue through a query: never returns an item that breaks a hard wish."""
+
+    def facets(self, query: Query, /) -> Facets:
+        """Counts of what the hard wishes leave, the questions that split it, offers if nothing is left."""
+        ...
+
+    def slate(self, query: Query, /) -> Slate:
+        """The best items, best first, at most `query.limit`, with sources and reasons."""
+        ...
+
+    def reasons(self, item: ItemId, query: Query, /) -> tuple[Reason, ...]:
+        """What speaks for one item under a query."""
+        ...
+
+
+class Present(Protocol):
+    """Puts slates, offers, questions and notices into the user's words."""
+
+    def slate(self, slate: Slate, state: State, /) -> Slate:
+        """The slate with its reasons worded."""
+        ...
+
+    def done(self, act: Act, state: State, text: str, latency_ms: Mapping[str, float], /) -> Done:
+        """The closing part of a reply."""
+        ...
+
+
+class Speak(Protocol):
+    """Says it: a stream of pieces whose concatenation is the reply."""
+
+    def __call__(self, act: Act, slate: Slate, state: State, /) -> AsyncGenerator[Words, None]: ...
+
+
+class Store(Protocol):
+    """An append-only log of events by session. Raises `StoreError` where it cannot keep its word."""
+
+    async def append(self, session: SessionId, user: UserId, /, *events: Event) -> None:
+        """Keep the events, in order, all or none."""
+        ...
+
+    async def events(self, session: SessionId, /) -> Sequence[Event]:
+        """Everything of one session, oldest first; empty for a session nobody knows."""
+        ...
+
+    async def sessions(self, user: UserId, /) -> Sequence[SessionId]:
+        """A user's sessions, oldest first."""
+        ...
+
+    async def forget(self, user: UserId, /) -> int:
+        """Erase everything of a user; how many events went."""
+        ...
+
+    async def close(self) -> None:
+        """Release what is held."""
+        ...
+
+
+class Embedder(Protocol):
+    """Texts to unit vectors."""
+
+    @property
+    def name(self) -> str:
+        """Identifies the vector space: vectors of different names never meet."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def query(self, text: str, /) -> NDArray[np.float32]:
+        """The vector of a question, shape (dim,), unit length."""
+        ...
+
+    def passages(self, texts: Sequence[str], /) -> NDArray[np.float32]:
+        """The vectors of item texts, shape (n, dim), unit length."""
+        ...

@@ -1,0 +1,69 @@
+"""The slate: the best of the pool with some variety, hard wishes checked once more on each item, sources and reasons attached."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhiyin.catalog.columns import Catalog
+from zhiyin.catalog.pool import Pool
+from zhiyin.rank.reasons import ReasonFinder
+from zhiyin.types import Candidate, Op, Query, Slate
+
+LOOK_AT = 60  # candidates considered for variety
+VARIETY = 0.12  # weight of "unlike those already chosen" (MMR, Carbonell & Goldstein 1998)
+SAME_SERIES = 0.6  # a second member of one series pays this
+
+
+class Ranker:
+    """Turns pools into slates."""
+
+    def __init__(self, catalog: Catalog, vectors: NDArray[np.float32] | None) -> None:
+        self.catalog, self.vectors = catalog, vectors
+        self.reasons = ReasonFinder(catalog)
+
+    def __call__(self, query: Query, pool: Pool) -> Slate:
+        """At most `query.limit` candidates, best first; each satisfies every hard wish."""
+        if len(pool.rows) == 0:
+            return ()
+        top = min(LOOK_AT + query.limit, len(pool.rows))
+        first = np.argpartition(-pool.total, top - 1)[:top]
+        order = first[np.lexsort((pool.rows[first], -pool.total[first]))]
+        ordered = any(w.op is Op.LIKE for w in query.wishes)
+        chosen = list(order[: query.limit]) if ordered else self._varied(pool, order, query.limit)
+        hard = [w for w in query.wishes if w.hard]
+        slate = []
+        for place in chosen:
+            row = int(pool.rows[place])
+            item = self.catalog.items[row]
+            if item.id in query.exclude or not all(self.catalog.satisfies(w)[row] for w in hard):
+                continue  # cannot happen after the mask; promise 4 is worth a second look
+            sources = {name: round(float(scores[place]), 4) for name, scores in pool.sources.items() if abs(scores[place]) > 1e-6}
+            slate.append(
+                Candidate(
+                    item=item,
+                    score=round(float(pool.total[place]), 4),
+                    sources=sources,
+                    reasons=self.reasons(row, query, sources),
+                    attributes=self.catalog.attributes(row, query.wishes),
+                )
+            )
+        return tuple(slate)
+
+    def _varied(self, pool: Pool, order: NDArray[np.intp], limit: int) -> list[int]:
+        """Greedy choice by score less likeness to what is chosen."""
+        scores = pool.total[order].astype(np.float64).copy()
+        rows = pool.rows[order]
+        series = [self.catalog.items[int(r)].attributes.get(self.catalog.domain.series) for r in rows] if self.catalog.domain.series else [None] * len(rows)
+        vectors = self.vectors[rows] if self.vectors is not None else None
+        chosen: list[int] = []
+        alive = np.ones(len(order), dtype=np.bool_)
+        while len(chosen) < min(limit, len(order)):
+            best = int(np.argmax(np.where(alive, scores, -np.inf)))
+            alive[best] = False
+            chosen.append(int(order[best]))
+            if vectors is not None:
+                scores -= VARIETY * np.clip((vectors @ vectors[best] - 0.8) / 0.2, 0.0, 1.0)
+            if series[best] is not None:
+                scores -= SAME_SERIES * np.array([s == series[best] for s in series])
+        return chosen

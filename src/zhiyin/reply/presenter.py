@@ -1,0 +1,39 @@
+"""The parts of a reply besides its prose, in words: reasons, chips, questions with options, offers, notices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from zhiyin.reply.speaker import TemplateSpeaker
+from zhiyin.reply.wording import Wording
+from zhiyin.types import Act, Done, Notice, Question, Slate, State
+
+
+class Presenter:
+    """The `Present` port."""
+
+    def __init__(self, speaker: TemplateSpeaker, wording: Wording, standing: tuple[Notice, ...] = ()) -> None:
+        self.speaker, self.wording = speaker, wording
+        self.standing = standing  # notices of every reply: no model, a stand-in embedder
+
+    def slate(self, slate: Slate, state: State, /) -> Slate:
+        """The slate with its reasons worded in the state's language."""
+        language = str(state.language)
+        return tuple(replace(c, reasons=tuple(replace(r, text=self.wording.reason(r, language)) for r in c.reasons)) for c in slate)
+
+    def done(self, act: Act, state: State, text: str, latency_ms: Mapping[str, float], /) -> Done:
+        """The closing part."""
+        language = str(state.language)
+        return Done(
+            text=text,
+            question=self._question(act.question, state, language) if act.question else None,
+            offers=tuple(replace(o, text=self.wording.offer(o, language)) for o in act.offers),
+            chips=tuple((w.id, self.wording.wish(w, language), w.source) for w in state.wishes),
+            notices=tuple(dict.fromkeys((n.code, self.speaker.notice(n, language)) for n in (*act.notices, *self.standing))),
+            latency_ms=latency_ms,
+        )
+
+    def _question(self, question: Question, state: State, language: str) -> Question:
+        options = tuple(replace(o, label=self.wording.option(question, o, language)) for o in question.options)
+        return replace(question, options=options, text=self.speaker.question(question, language, state.turn))

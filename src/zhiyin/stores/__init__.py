@@ -1,0 +1,1 @@
+"""Event logs: append-only, by session."""

@@ -1,0 +1,1 @@
+"""Understanding a message: language, numbers, words, names, polarity, references, sentiment, intent."""

@@ -1,0 +1,305 @@
+"""Titles and people named in a message, with typos, surnames, missing articles, 《》 marks, and titles that are also plain words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
+
+from zhiyin.catalog.columns import Catalog
+from zhiyin.text import Token, is_cjk, key, tokens
+from zhiyin.types import ItemId
+from zhiyin.understand.phrases import Mention, People, Phrasebook, Titles
+
+COMMON = frozenset((Path(__file__).parent / "common.en.txt").read_text(encoding="utf-8").split())
+_FUNCTION = frozenset("it her up us you them she he me what who that this we they him his my your i one so no yes go if".split())  # noqa: SIM905
+_QUOTED = re.compile(r"《([^《》]{1,80})》|[“「『]([^”」』]{1,80})[”」』]|\"([^\"]{2,80})\"")
+_BEFORE = re.compile(
+    r"(?:\b(?:like|love|loved|liked|enjoyed|enjoy|hated|hate|watched|watch|watching|rewatched|seen|saw|about|called|titled|named|directed|directs|similar to|film|movie|than|of|starred in|in)|"
+    r"喜欢|看过|看完|爱看|像|和|跟|与|类似|类似于|电影|比|叫|推荐|导演了?|是|拍了?|关于|看了|介绍|刷了)\s*$"
+)
+_AFTER = re.compile(
+    r"\s*(?:$|[,.!?;:)(，。！？、）]|and\b|or\b|by\b|again\b|last\b|yesterday\b|is\b|was\b|come\b|came\b|but\b|vs\b|"
+    r"这|那|的导演|的主演|的|是|好看|讲|怎么样|多少|哪|什么|一样|类似|之类|和|跟|呢|吗|有|多长|谁|了|很|太)"
+)
+_PART = re.compile(r"(?:part|chapter|episode|volume|vol|book|season)\b|第")  # "Part One" is nobody's title
+_ARTICLE = re.compile(r"^(?:the|a|an) ")
+_YEAR_AFTER = re.compile(r"\s*[\(（]?\s*((?:19|20)\d\d)\s*[\)）]?")
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A quoted title that the catalogue does not have."""
+
+    start: int
+    end: int
+    title: str
+
+
+class Linker:
+    """Finds a catalogue's titles and people in messages."""
+
+    def __init__(self, catalog: Catalog, known_words: Iterable[str] = ()) -> None:
+        self.catalog = catalog
+        self._known = frozenset(known_words)
+        self._titles: Phrasebook[int] = Phrasebook()
+        self._people: Phrasebook[str] = Phrasebook()
+        self._person_fields: dict[str, dict[str, float]] = {}
+        self._add_titles()
+        self._add_people()
+
+    def find(self, original: str, text: str, words: Sequence[Token], zh_bounds: frozenset[int]) -> tuple[list[Mention], list[Unknown]]:
+        """Mentions of titles and people in a message; `text` is its plain form. Quoted titles nobody knows come apart."""
+        mentions, unknown = self._quoted(original, text)
+        taken = [(m.start, m.end) for m in mentions] + [(u.start, u.end) for u in unknown]
+        mentions += [m for m in self._named(original, text, words, zh_bounds) if not _overlaps(m, taken)]
+        mentions += [m for m in self._persons(original, text, words) if not _overlaps(m, taken)]
+        return mentions, unknown
+
+    # --- titles ---
+
+    def _add_titles(self) -> None:
+        prior = self.catalog.prior
+        pairs: dict[str, list[int]] = {}
+        for row, item in enumerate(self.catalog.items):
+            for surface in (*item.titles.values(), *item.aliases):
+                phrase = key(surface)
+                pairs.setdefault(phrase, []).append(row)
+                bare = _ARTICLE.sub("", phrase)
+                if bare != phrase and (" " in bare or len(bare) > 4):
+                    pairs.setdefault(bare, []).append(row)
+                if any(mark in surface for mark in (":", "：", " – ", " - ")):
+                    for part in re.split(r"\s*[:：]\s*|\s+[–-]\s+", surface):
+                        piece = key(part)
+                        if piece.count(" ") >= 2 and not _PART.match(piece):
+                            pairs.setdefault(piece, []).append(row)
+        for phrase, rows in pairs.items():
+            # An exact title before a part of one, the better known first.
+            exact = {row for row in rows if phrase in {key(t) for t in self.catalog.items[row].titles.values()}} if len(rows) > 1 else set()
+            for row in sorted(set(rows), key=lambda r: (r not in exact, -prior[r], r)):
+                self._titles.add_key(phrase, row)
+
+    def _quoted(self, original: str, text: str) -> tuple[list[Mention], list[Unknown]]:
+        mentions, unknown = [], []
+        for m in _QUOTED.finditer(original):
+            inside = next(g for g in m.groups() if g is not None)
+            rows = self._titles.meanings.get(key(inside)) or self._misspelt(key(inside))
+            if rows:
+                mentions.append(Mention(m.start(), m.end(), (self._titles_of(rows, text, m.end()),)))
+            elif m[1] is not None:
+                unknown.append(Unknown(m.start(), m.end(), inside))
+        return mentions, unknown
+
+    def _misspelt(self, phrase: str) -> list[int]:
+        """The rows of a title within a few letters of this one."""
+        if len(phrase) < 4:
+            return []
+        cutoff = 70 if is_cjk(phrase) else 84
+        best = process.extractOne(phrase, self._title_keys, scorer=fuzz.ratio, score_cutoff=cutoff)
+        return self._titles.meanings[best[0]] if best else []
+
+    @cached_property
+    def _title_keys(self) -> list[str]:
+        return list(self._titles.meanings)
+
+    def _titles_of(self, rows: Sequence[int], text: str, end: int) -> Titles:
+        """The items, those of a year said right after the title first."""
+        ids = [self.catalog.items[row].id for row in rows]
+        if m := _YEAR_AFTER.match(text, end):
+            year = int(m[1])
+            ids.sort(key=lambda i: year not in (self.catalog.items[self.catalog.row[i]].attributes.get(f.name) for f in self.catalog.domain.fields.values() if f.kind == "year"))
+        return Titles(tuple(ids))
+
+    def _named(self, original: str, text: str, words: Sequence[Token], zh_bounds: frozenset[int]) -> list[Mention]:
+        mentions = []
+        for first, past, rows in self._titles.find(words, stems=False):
+            start, end = words[first].start, words[past - 1].end
+            if self._plausible(original, text, words[first:past], zh_bounds):
+                mentions.append(Mention(start, end, (self._titles_of(rows, text, end),)))
+        return mentions or self._misspelt_titles(text, words)
+
+    def _plausible(self, original: str, text: str, words: Sequence[Token], zh_bounds: frozenset[int]) -> bool:
+        """Whether these words are meant as a title rather than as words."""
+        start, end = words[0].start, words[-1].end
+        before, after = _BEFORE.search(text[:start]), _AFTER.match(text, end)
+        whole = not text[:start].strip(" 《“\"'") and not text[end:].strip(" 》”\"'?!。？！.")
+        phrase = " ".join(w.text for w in words)
+        if is_cjk(phrase):
+            if len(words) >= 3 and phrase not in self._known:
+                return len(words) >= 4 or (start in zh_bounds and end in zh_bounds) or bool(before or after)
+            if start not in zh_bounds or end not in zh_bounds:
+                return False
+            return (whole and phrase not in self._known) or bool(before and after and phrase not in self._known and len(words) > 1)
+        if all(w.text.isdigit() for w in words):
+            return False
+        common = [w for w in words if w.text in COMMON or w.text in self._known or w.text.isdigit()]
+        if len(common) < len(words):
+            return True
+        capitals = sum(original[w.start].isupper() for w in words) >= max(1, (len(words) + 1) // 2)
+        inside = text[:start].strip() != "" and not original.isupper()
+        if phrase in self._known:
+            return capitals and inside and bool(before)
+        if len(words) == 1 and phrase in _FUNCTION:
+            return capitals and inside and bool(before and after)
+        if capitals and inside:
+            return True
+        return (bool(before and after) and not re.search(r"\b(?:of|in|than)\s*$", text[:start])) or (whole and len(words) > 1 and capitals)
+
+    def _misspelt_titles(self, text: str, words: Sequence[Token]) -> list[Mention]:
+        """A run of unknown words close to a title of the same number of words ("shawshenk redemption")."""
+        mentions = []
+        for first, token in enumerate(words):
+            if len(token.text) < 6 or not token.text.isascii() or token.text in self._vocabulary or token.text in COMMON or token.text in self._known:
+                continue
+            near = [w for w, *_ in process.extract(token.text, self._bucket(token.text), scorer=OSA.distance, score_cutoff=_allowed(token.text), limit=6)]
+            for word in near:
+                for phrase in self._titles_with(word):
+                    size = phrase.count(" ") + 1
+                    at = phrase.split(" ").index(word)
+                    span = words[max(0, first - at) : first - at + size]
+                    if len(span) == size and fuzz.ratio(" ".join(t.text for t in span), phrase) >= 84:
+                        rows = self._titles.meanings[phrase]
+                        mentions.append(Mention(span[0].start, span[-1].end, (self._titles_of(rows, text, span[-1].end),), sure=False))
+        return sorted(mentions, key=lambda m: m.start - m.end)[:1]
+
+    @cached_property
+    def _by_word(self) -> dict[str, list[str]]:
+        index: dict[str, list[str]] = {}
+        for phrase in self._titles.meanings:
+            for word in set(phrase.split(" ")):
+                if len(word) > 4 and word.isascii():
+                    index.setdefault(word, []).append(phrase)
+        return index
+
+    def _titles_with(self, word: str) -> list[str]:
+        return self._by_word.get(word, [])
+
+    # --- people ---
+
+    def _add_people(self) -> None:
+        prior = self.catalog.prior
+        for field in self.catalog.domain.fields.values():
+            if field.people:
+                for name, rows in self.catalog.values(field.name).items():
+                    self._person_fields.setdefault(name, {})[field.name] = float((prior[rows] + 0.02).sum())
+        weights = {name: sum(fields.values()) for name, fields in self._person_fields.items()}
+        surnames: dict[str, list[str]] = {}
+        for name in weights:
+            phrase = key(name)
+            self._people.add_key(phrase, name)
+            last = phrase.rsplit(" ", 1)[-1]
+            if " " in phrase and len(last) > 2:
+                surnames.setdefault(last, []).append(name)
+        for name, others in self.catalog.domain.people.items():
+            if name in weights:
+                for other in others:
+                    self._people.add(other, name)
+        for last, names in surnames.items():
+            names.sort(key=lambda n: -weights[n])
+            clear = len(names) == 1 or weights[names[0]] >= 1.5 * weights[names[1]]
+            if last not in self._people.meanings and weights[names[0]] > 0.5 and clear:
+                self._people.add_key(last, names[0])
+
+    def _persons(self, original: str, text: str, words: Sequence[Token]) -> list[Mention]:
+        mentions = []
+        for first, past, names in self._people.find(words, stems=False):
+            mentions += self._person(original, text, words[first:past], names)
+        for first, token in enumerate(words):  # possessives: Nolan's -> nolans
+            if token.text.endswith("s") and "'" in text[token.start : token.end] and (names := self._people.meanings.get(token.text[:-1], [])):
+                mentions += self._person(original, text, words[first : first + 1], names)
+        if not mentions:
+            mentions = self._misspelt_people(words)
+        return mentions
+
+    def _person(self, original: str, text: str, words: Sequence[Token], names: Sequence[str]) -> list[Mention]:
+        start, end = words[0].start, words[-1].end
+        if len(words) == 1 and words[0].text.isascii():
+            word = words[0].text
+            cue = re.search(r"\b(?:by|with|starring|director|directed by|featuring|from|like|of|no|without|not)\s*$", text[:start])
+            if (word in COMMON or word in self._known or len(word) < 5) and not (original[start].isupper() and cue):
+                return []
+        best = max(names, key=lambda n: sum(self._person_fields.get(n, {}).values()))
+        fields = self._person_fields.get(best, {})
+        return [Mention(start, end, (People((best,), tuple(sorted(fields, key=lambda f: -fields[f]))),))]
+
+    def _misspelt_people(self, words: Sequence[Token]) -> list[Mention]:
+        """Two or three words within a few letters of a name ("stephen speilberg"), or one long unknown word near a surname."""
+        for size in (3, 2, 1):
+            for first in range(len(words) - size + 1):
+                span = words[first : first + size]
+                last = span[-1].text
+                if len(last) < (5 if size > 1 else 7) or not last.isascii() or any(w.text in COMMON or w.text in self._known or w.text.isdigit() for w in span):
+                    continue
+                if size == 1 and last in self._vocabulary:
+                    continue
+                near = [w for w, *_ in process.extract(last, self._surname_bucket(last), scorer=OSA.distance, score_cutoff=_allowed(last), limit=8)]
+                said = " ".join(w.text for w in span)
+                options = [n for w in near for n in (self._by_surname[w] if size > 1 else self._people.meanings.get(w, [])) if size == 1 or fuzz.ratio(said, key(n)) >= 80]
+                if options:
+                    best = max(options, key=lambda n: (fuzz.ratio(said, key(n)) / 100 + min(1.0, sum(self._person_fields[n].values()) / 10)))
+                    fields = self._person_fields[best]
+                    return [Mention(span[0].start, span[-1].end, (People((best,), tuple(sorted(fields, key=lambda f: -fields[f]))),), sure=False)]
+        return []
+
+    @cached_property
+    def _by_surname(self) -> dict[str, list[str]]:
+        index: dict[str, list[str]] = {}
+        for name in self._person_fields:
+            index.setdefault(key(name).rsplit(" ", 1)[-1], []).append(name)
+        return index
+
+    @property
+    def words(self) -> frozenset[str]:
+        """Every word of a title or a name."""
+        return self._vocabulary
+
+    @cached_property
+    def _vocabulary(self) -> frozenset[str]:
+        """Every word of a title or a name."""
+        return frozenset(w for phrase in (*self._titles.meanings, *self._people.meanings) for w in phrase.split(" "))
+
+    @cached_property
+    def _buckets(self) -> dict[str, list[str]]:
+        return _bucketed(self._by_word)
+
+    @cached_property
+    def _surname_buckets(self) -> dict[str, list[str]]:
+        return _bucketed(w for w in self._by_surname if len(w) > 3)
+
+    def _bucket(self, word: str) -> list[str]:
+        return self._buckets.get(word[0], [])
+
+    def _surname_bucket(self, word: str) -> list[str]:
+        return self._surname_buckets.get(word[0], [])
+
+
+def _bucketed(words: Iterable[str]) -> dict[str, list[str]]:
+    """Words by first letter: typos rarely hit it."""
+    buckets: dict[str, list[str]] = {}
+    for word in words:
+        buckets.setdefault(word[0], []).append(word)
+    return buckets
+
+
+def _allowed(word: str) -> int:
+    return 1 if len(word) < 8 else 2
+
+
+def _overlaps(mention: Mention, spans: Iterable[tuple[int, int]]) -> bool:
+    return any(mention.start < end and start < mention.end for start, end in spans)
+
+
+def title_words(title: str) -> set[str]:
+    """The words of a title, for partial references to what was shown."""
+    return {t.text for t in tokens(key(title)) if t.text not in COMMON}
+
+
+def by_title(catalog: Catalog, ids: Iterable[ItemId], phrase: str) -> list[ItemId]:
+    """Those of these items whose title has this phrase."""
+    wanted = f" {key(phrase)} "
+    return [i for i in ids if (item := catalog.item(i)) and any(wanted in f" {key(t)} " for t in (*item.titles.values(), *item.aliases))]

@@ -1,0 +1,162 @@
+"""Phrases of a domain found in a message: every word the lexicons and the catalogue's own values know, longest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
+
+from zhiyin.catalog.columns import Catalog
+from zhiyin.catalog.domain import Adjective, Direction, Domain
+from zhiyin.text import Token, is_cjk, key, stem
+from zhiyin.types import ItemId
+
+T = TypeVar("T")
+_MAX_OWN_VALUES = 5000  # a field with more values than this is free text
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A value of a field."""
+
+    field: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Describes:
+    """A mood or quality."""
+
+    adjective: Adjective
+
+
+@dataclass(frozen=True, slots=True)
+class Compares:
+    """A comparative, or a superlative where `most`."""
+
+    direction: Direction
+    most: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AsksField:
+    """A field's own word ("battery", 片长)."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """What the catalogue's things are called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A phrase that means nothing here, though its parts would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Titles:
+    """Items by title; the most prominent first."""
+
+    items: tuple[ItemId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Persons by name, and the fields they occur in, the likeliest first."""
+
+    names: tuple[str, ...]
+    fields: tuple[str, ...]
+
+
+Meaning: TypeAlias = Names | Describes | Compares | AsksField | Noun | Masked | Titles | People
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Words of a message and what they may mean."""
+
+    start: int
+    end: int
+    meanings: tuple[Meaning, ...]
+    sure: bool = True
+
+    def of(self, kind: type[T]) -> list[T]:
+        """The meanings of one kind."""
+        return [m for m in self.meanings if isinstance(m, kind)]
+
+
+class Phrasebook(Generic[T]):
+    """Surface forms and their meanings, looked up token by token."""
+
+    def __init__(self) -> None:
+        self.meanings: dict[str, list[T]] = {}
+        self._longest: dict[str, int] = {}
+
+    def add(self, surface: str, meaning: T) -> None:
+        """Let this surface mean that, besides what it meant before."""
+        self.add_key(key(surface), meaning)
+
+    def add_key(self, phrase: str, meaning: T) -> None:
+        """`add` for a surface already in key form."""
+        if not phrase:
+            return
+        known = self.meanings.setdefault(phrase, [])
+        if meaning not in known:
+            known.append(meaning)
+        first, size = phrase.split(" ", 1)[0], phrase.count(" ") + 1
+        if self._longest.get(first, 0) < size:
+            self._longest[first] = size
+
+    def find(self, tokens: Sequence[Token], *, stems: bool = True) -> list[tuple[int, int, list[T]]]:
+        """(first token, past the last, meanings) of the longest phrase at each place; the last word may be a plural."""
+        found = []
+        for first, token in enumerate(tokens):
+            longest = max(self._longest.get(token.text, 0), self._longest.get(stem(token.text), 0) if stems else 0)
+            for size in range(min(longest, len(tokens) - first), 0, -1):
+                words = [t.text for t in tokens[first : first + size]]
+                meanings = self.meanings.get(" ".join(words))
+                if meanings is None and stems:
+                    words[-1] = stem(words[-1])
+                    meanings = self.meanings.get(" ".join(words))
+                if meanings is not None:
+                    found.append((first, first + size, meanings))
+                    break
+        return found
+
+
+def domain_phrases(catalog: Catalog) -> Phrasebook[Meaning]:
+    """The phrasebook of a domain: both lexicons, and the catalogue's own category values."""
+    book: Phrasebook[Meaning] = Phrasebook()
+    domain = catalog.domain
+    for lexicon in domain.lexicons.values():
+        for field, values in lexicon.values.items():
+            _add_all(book, ((w, Names(field, value)) for value, words in values.items() for w in words))
+        _add_all(book, ((w, Describes(domain.adjectives[name])) for name, words in lexicon.adjectives.items() for w in words if name in domain.adjectives))
+        _add_all(book, ((w, Compares(direction)) for direction, words in lexicon.comparatives.values() for w in words))
+        _add_all(book, ((w, Compares(direction, most=True)) for direction, words in lexicon.superlatives.values() for w in words))
+        _add_all(book, ((w, AsksField(field)) for field, words in lexicon.fields.items() for w in words))
+        _add_all(book, ((w, Noun()) for w in lexicon.nouns))
+        _add_all(book, ((w, Masked()) for w in lexicon.masked))
+    _add_own_values(book, catalog, domain)
+    return book
+
+
+def _add_all(book: Phrasebook[Meaning], pairs: Iterable[tuple[str, Meaning]]) -> None:
+    for surface, meaning in pairs:
+        book.add(surface, meaning)
+
+
+def _add_own_values(book: Phrasebook[Meaning], catalog: Catalog, domain: Domain) -> None:
+    for name, field in domain.fields.items():
+        if field.people or not field.wish or field.kind not in {"list", "category"} or field.soft:
+            continue
+        values = catalog.values(name)
+        if len(values) > _MAX_OWN_VALUES:
+            continue
+        for value in values:
+            surfaces = {value, *field.values.get(value, {}).values()}
+            for surface in surfaces:
+                if len(surface) > 1 and (is_cjk(surface) or len(key(surface)) > 1):
+                    book.add(surface, Names(name, value))

@@ -1,0 +1,337 @@
+"""Reads a message without a language model: rules for what rules know best, the classifier's belief for the rest.
+
+Follow `RuleReader.__call__`: the message is opened (`message.py`), items are resolved, wishes are read (`wishes.py`), and
+the evidence of all of it corrects the intent's distribution.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhiyin.catalog.columns import Catalog
+from zhiyin.catalog.domain import Domain
+from zhiyin.text import is_cjk
+from zhiyin.types import Edit, ItemId, Judgement, Language, Notice, Opinion, Sentiment, Signal, State, Turn, Understanding
+from zhiyin.understand import cues
+from zhiyin.understand.classifier import INTENTS, IntentClassifier, softmax
+from zhiyin.understand.language import is_foreign, read_language
+from zhiyin.understand.linker import Linker
+from zhiyin.understand.message import Message, Opener, shown_by_words
+from zhiyin.understand.numbers import read_numbers
+from zhiyin.understand.phrases import AsksField, Compares, Describes, Mention, Names, Noun, People, Phrasebook, Titles, domain_phrases
+from zhiyin.understand.polarity import negated
+from zhiyin.understand.references import Reference, points_at_one
+from zhiyin.understand.sentiment import read_sentiment
+from zhiyin.understand.wishes import WishReader
+
+EmbedQuery = Callable[[str], NDArray[np.float32]]
+MAX_COUNT = 20
+_COUNT = re.compile(r"(?:^|\b(?:give me|show me|recommend|suggest|find|find me|list|just|only|top|want|need|pick|get me|another|best|me|need|us|and|more)\s+(?:the\s+)?(?:me\s+)?(?:just\s+|only\s+|about\s+)?(?:the\s+)?(?:top\s+|best\s+)?)(?P<n>two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|\d{1,3})(?P<more>\s+(?:more|other|others|different))?(?=\s+[a-z])")
+_JUST_ONE = re.compile(r"\b(?:just|only|exactly)\s+(?:one|1|a single)\b|\bone (?:is enough|will do|is fine)\b|\b(?:a single|one single)\b|(?:只要|就要|只|就)(?:推荐|来|给我|给|要|看)?(?:一|1|我一)[部款个本台]|一[部款个本台](?:就行|就够|就好|即可|足够|就可以)")
+_ZH_COUNT = r"(?<!第)(?<!前)(?<!后)(?<!这)(?<!那)(?P<zh>[两三四五六七八九十]|十[一二三四五]|\d{{1,3}})(?:{counters})(?!半|小时|月|星期|钟|人|都|里|中)"
+_NOT_COUNT = re.compile(r"\s*(?:hours?|minutes?|mins?|years?|inch|inches|gb|dollars?|yuan|bucks|of (?:them|these|those)|stars?|points?|%|[-–]\s*\d|k\b|million|thousand|hundred|(?:to|or) \d)")
+_OPINION_ON_NONE = re.compile(r"\b(?:that|it|this)\s+(?:was|is)\b")
+
+
+class RuleReader:
+    """The `Understand` port by rules and a sentence classifier, for one catalogue."""
+
+    def __init__(self, catalog: Catalog, classifier: IntentClassifier | None, embed: EmbedQuery) -> None:
+        self.catalog, self.domain = catalog, catalog.domain
+        self.classifier, self.embed = classifier, embed
+        book: Phrasebook[object] = domain_phrases(catalog)  # type: ignore[assignment]  # Meaning is all it holds
+        self.linker = Linker(catalog, book.meanings)
+        units = {u for f in self.domain.fields.values() for u in f.units}
+        self.open = Opener(book, self.linker, units)  # type: ignore[arg-type]
+        self.wishes = WishReader(catalog)
+        self._questions = _question_patterns(self.domain)
+        self._zh_count = re.compile(_ZH_COUNT.format(counters="|".join(c for lex in self.domain.lexicons.values() for c in lex.counters) or "个"))
+
+    def __call__(self, turn: Turn, state: State, /) -> Understanding:
+        """What the turn means in this state; never raises for any text."""
+        if not re.search(r"\w", turn.text):
+            return _empty(state, turn.text)
+        message = self.open(turn.text, state, turn.time.year)
+        language = read_language(message.text, _name_spans(message), state.language)
+        signals = self._signals(message, state)
+        if Signal.FOREIGN in signals:
+            return Understanding(language=language, intent=_certain("chitchat"), signals=frozenset({Signal.FOREIGN}), notices=(Notice(code="foreign"),))
+        if Signal.INJECTION in signals:
+            return Understanding(language=language, intent=_certain("chitchat"), signals=frozenset({Signal.INJECTION}), notices=(Notice(code="injection"),))
+        about, basis_named = self._about(message, state)
+        asked = self._asked(message, about, state)
+        edits, notices = ([], []) if Signal.RESTART in signals and not message.mentions else self.wishes(message, state, about)
+        asked_values: tuple[str, ...] = ()
+        if asked and about and not (signals & {Signal.SIMILAR, Signal.FIRM}):
+            edits = []  # a question about an item wishes for nothing
+            asked_values = tuple(dict.fromkeys(n.value for _, n in message.of(Names) if isinstance(n, Names) and n.field in asked))
+        judgements = self._judgements(message, about, signals, state)
+        if basis_named:
+            signals |= {Signal.SIMILAR}
+        sentiment = self._sentiment(message)
+        topic = self._topic(message, signals)
+        intent = self._intent(message, state, about=about, asked=asked, edits=edits, judgements=judgements, signals=signals, topic=topic)
+        count, too_many = self._count(message)
+        return Understanding(
+            language=language,
+            intent=intent,
+            sentiment=sentiment,
+            edits=tuple(edits),
+            about=tuple(about),
+            judgements=tuple(judgements),
+            asked=tuple(asked),
+            asked_values=asked_values,
+            count=count,
+            topic=topic,
+            signals=frozenset(signals),
+            notices=(*message.notices, *notices, *too_many, *(Notice(code="unknown_title", slots={"title": u.title}) for u in message.unknown)),
+        )
+
+    # --- signals ---
+
+    def _signals(self, message: Message, state: State) -> frozenset[Signal]:
+        text = message.text
+        signals = {signal for signal, pattern in cues.SIGNALS if pattern.search(text)}
+        if cues.GREET.fullmatch(text):
+            signals.add(Signal.GREET)
+        if cues.UNDO.fullmatch(text):
+            signals.add(Signal.UNDO)
+        if cues.SKIP.fullmatch(text) and (state.question or not state.slate):
+            signals.add(Signal.SKIP)
+        if Signal.OTHERS in signals and any(m.of(Compares) for m in message.mentions) and not re.search(r"others?|another|换一?[批组]", text):
+            signals.discard(Signal.OTHERS)
+        if cues.ALL_SEEN.search(text) and state.slate:
+            signals.add(Signal.OTHERS)
+        known = sum(len(text[m.start : m.end].split()) for m in message.mentions)
+        if is_foreign(text, known):
+            signals.add(Signal.FOREIGN)
+        if any(n.code in {"out_of_range", "nothing_shown"} for n in message.notices):
+            signals.add(Signal.LOST)
+        return frozenset(signals)
+
+    # --- items ---
+
+    def _about(self, message: Message, state: State) -> tuple[list[ItemId], bool]:
+        """The items named or pointed at, in order; and whether they are named as a model for others ("like Inception")."""
+        placed: list[tuple[int, tuple[ItemId, ...]]] = [(r.start, r.items) for r in self._pointed(message, state)]
+        for mention, meaning in message.of(Titles):
+            if isinstance(meaning, Titles):
+                shown = [i for i in meaning.items if i in state.slate or i in state.focus]
+                placed.append((mention.start, (shown or list(meaning.items))[:1] and tuple((shown or list(meaning.items))[:1])))
+        ordered = list(dict.fromkeys(i for _, items in sorted(placed, key=lambda p: p[0]) for i in items))
+        if not ordered and self._asked_of_none(message, state):
+            ordered = list(state.focus[:1] or (state.slate[:1] if len(state.slate) == 1 else ()))
+        like = bool(ordered) and cues.SIMILAR.search(message.text) is not None
+        return ordered, like
+
+    def _pointed(self, message: Message, state: State) -> Sequence[Reference]:
+        found = [*message.references]
+        if state.slate:
+            found += [r for r in shown_by_words(message, state, self.linker) if not any(r.start < f.end and f.start < r.end for f in found)]
+            found += self._superlative_ones(message, state)
+        singular = [r for r in found if len(r.items) == 1 or len(r.items) < len(state.slate)]
+        return singular or found
+
+    def _superlative_ones(self, message: Message, state: State) -> list[Reference]:
+        """"the cheapest one": the extreme among the items shown."""
+        found = []
+        for mention, meaning in message.of(Compares):
+            if isinstance(meaning, Compares) and meaning.most and points_at_one(message.text, mention.end):
+                column = self.catalog.numbers(meaning.direction.field)
+                rows = [r for r in self.catalog.rows(state.slate) if not np.isnan(column[r])]
+                if rows:
+                    best = min(rows, key=lambda r: column[r] if meaning.direction.toward == "lower" else -column[r])
+                    found.append(Reference(mention.start, mention.end, (self.catalog.items[best].id,)))
+        return found
+
+    def _asked_of_none(self, message: Message, state: State) -> bool:
+        """A question of fact without an object is about the item under discussion ("how long is it", 导演是谁)."""
+        return bool(state.focus or len(state.slate) == 1) and any(p.search(message.text) for p, _ in self._questions)
+
+    def _asked(self, message: Message, about: Sequence[ItemId], state: State) -> list[str]:
+        if not about and not state.slate and not message.unknown and not any(n.code in {"out_of_range", "nothing_shown"} for n in message.notices):
+            return []
+        text = message.text
+        found = [(m.start(), field) for pattern, field in self._questions if (m := pattern.search(text))]
+        fields = list(dict.fromkeys(field for _, field in sorted(found, key=lambda pair: pair[0])))
+        return [f for f in fields if f != "description"] or fields
+
+    # --- opinions and mood ---
+
+    def _judgements(self, message: Message, about: Sequence[ItemId], signals: frozenset[Signal], state: State) -> list[Judgement]:
+        text = message.text
+        if cues.ALL_SEEN.search(text) and not about and state.slate:
+            return [Judgement(item=i, opinion=Opinion.SEEN, source=message.original) for i in state.slate]
+        if not about:
+            return []
+        masked = _blank(text, [(m.start, m.end) for m in message.mentions if m.of(Titles)])
+        for opinion, pattern in cues.OPINIONS:
+            found = pattern.search(masked)
+            if not found or (opinion in {Opinion.LIKE, Opinion.SEEN} and _denied(masked, found.start())):
+                continue
+            if opinion is Opinion.LIKE and _asks_rather(masked, found):
+                continue
+            if opinion is Opinion.LIKE and cues.ALL_SEEN.search(masked):
+                opinion = Opinion.SEEN
+            return [Judgement(item=i, opinion=opinion, source=message.said(found.start(), found.end())) for i in about]
+        return []
+
+    def _sentiment(self, message: Message) -> Sentiment:
+        spans = [(m.start, m.end) for m in message.mentions if any(isinstance(x, Titles | People | Names | Describes) for x in m.meanings) and not m.of(Compares)]
+        aspects = [(m.start, m.end, a.field) for m, a in message.of(AsksField) if isinstance(a, AsksField)]
+        return read_sentiment(message.text, spans, aspects)
+
+    # --- what is left over ---
+
+    def _topic(self, message: Message, signals: frozenset[Signal]) -> str:
+        """The descriptive words that no field, number, name or cue explains."""
+        if signals & {Signal.GREET, Signal.UNDO, Signal.SKIP, Signal.RESTART}:
+            return ""
+        spans = [(m.start, m.end) for m in message.mentions] + [(q.start, q.end) for q in message.quantities] + [(r.start, r.end) for r in message.references]
+        spans += [(u.start, u.end) for u in message.unknown]
+        spans += [m.span() for pattern in (cues.FIRM, cues.SIMILAR, cues.OTHERS, cues.SURPRISE, cues.NEGATION, cues.LIFT, cues.REPLACE, cues.THANKS, cues.BYE, cues.COMPARE, cues.EXPLAIN, *(p for _, p in cues.OPINIONS)) for m in pattern.finditer(message.text)]
+        rest = _blank(message.text, spans)
+        words = [t.text for t in self.open_words(rest)]
+        return " ".join(words)
+
+    @staticmethod
+    def open_words(text: str) -> list[Mention | object]:
+        """Content words of a plain text."""
+        import rjieba  # noqa: PLC0415  # segmentation only where there is something left
+
+        from zhiyin.text import Token, tokens  # noqa: PLC0415
+
+        if not is_cjk(text):
+            return [t for t in tokens(text) if t.text not in cues.STOP and len(t.text) > 2 and not t.text.isdigit()]
+        words = [w.strip() for w in rjieba.cut(text)]
+        return [Token(w, 0, 0) for w in words if len(w) > 1 and w not in cues.STOP_ZH and w not in cues.STOP and not w.isdigit()]
+
+    def _count(self, message: Message) -> tuple[int | None, list[Notice]]:
+        text = message.text
+        if _JUST_ONE.search(text):
+            return 1, []
+        m = self._zh_count.search(text) or next((m for m in _COUNT.finditer(text) if not _NOT_COUNT.match(text, m.end())), None)
+        if m is None or _inside(m.start("zh" if "zh" in m.groupdict() else "n"), message):
+            return None, []
+        said = m.groupdict().get("zh") or m.groupdict().get("n") or ""
+        count = 2 if said == "两" else int(read_numbers(said)[0].value)
+        if count < 1:
+            return None, []
+        if count > MAX_COUNT:
+            return (None, []) if count > 100 else (MAX_COUNT, [Notice(code="too_many", slots={"limit": str(MAX_COUNT)})])
+        return count, []
+
+    # --- intent ---
+
+    def _intent(
+        self, message: Message, state: State, *, about: Sequence[ItemId], asked: Sequence[str], edits: Sequence[Edit], judgements: Sequence[Judgement], signals: frozenset[Signal], topic: str
+    ) -> Mapping[str, float]:
+        """The classifier's logits plus what the rules saw, through one softmax."""
+        text = message.text
+        logits = dict.fromkeys(INTENTS, 0.0)
+        if self.classifier is not None:
+            logits.update(self.classifier.logits(self.embed(message.original)))
+        wants = bool(edits) or bool(signals & {Signal.SURPRISE, Signal.OTHERS, Signal.SIMILAR}) or (Signal.SKIP in signals)
+        firm = Signal.FIRM in signals or (bool(message.of(Noun)) and not asked)
+        if wants or firm:
+            logits["recommend" if not state.slate or (firm and not edits) else "refine"] += 3.5 if wants else 1.5
+            logits["recommend"] += 1.0 if firm else 0.0
+        if message.unknown and asked:
+            logits["query"] += 5
+        if asked and (about or Signal.LOST in signals):
+            logits["query"] += 6 if not (signals & {Signal.SIMILAR}) else 1
+        elif asked and not edits and Signal.FIRM not in signals:
+            logits["query"] += 3
+        if cues.COMPARE.search(text) and (len(about) > 1 or (state.slate and not edits)):
+            logits["compare"] += 7 if len(about) > 1 else 4
+        if cues.EXPLAIN.search(text) and (about or state.slate):
+            logits["explain"] += 7
+        if cues.SERVICE.search(text) and not about:
+            logits["service"] += 6
+        if judgements and not (wants or asked) and Signal.FIRM not in signals:
+            logits["feedback"] += 5
+        if any(j.opinion is Opinion.CHOSEN for j in judgements):
+            logits["feedback"] += 4
+        if signals & {Signal.SIMILAR} and (about or state.focus):
+            logits["recommend"] += 4
+        logits["chitchat"] += self._small_talk(message, signals, edits, about, topic)
+        if Signal.BYE in signals and not edits:
+            logits["stop"] += 6
+        if about and not (edits or asked or judgements or wants or firm) and not cues.COMPARE.search(text) and not cues.EXPLAIN.search(text):
+            logits["query"] += 4  # a bare title asks about it
+        if not state.slate:
+            logits["refine"] -= 8
+            logits["recommend"] += 2.0 if edits else 0.0
+        return softmax(logits)
+
+    @staticmethod
+    def _small_talk(message: Message, signals: frozenset[Signal], edits: Sequence[Edit], about: Sequence[ItemId], topic: str) -> float:
+        if Signal.GREET in signals:
+            return 8.0
+        if edits or about or Signal.FIRM in signals:
+            return -2.0
+        if signals & {Signal.THANKS, Signal.ABILITY}:
+            return 5.0
+        return 3.0 if cues.SMALL_TALK.search(message.text) and not message.mentions else 0.0
+
+
+def load_classifier(domain: Domain, embedder: str, key: str | None = None) -> IntentClassifier | None:
+    """A pack's fitted intent weights for this embedder, if they ship."""
+    path = Path(domain.folder) / f"intent.{embedder.split('-')[0]}.npz"
+    return IntentClassifier.load(path, key) if domain.folder else None
+
+
+def _question_patterns(domain: Domain) -> list[tuple[re.Pattern[str], str]]:
+    return [(re.compile(p), field) for lex in domain.lexicons.values() for field, patterns in lex.questions.items() for p in patterns]
+
+
+def _name_spans(message: Message) -> list[tuple[int, int]]:
+    spans = [(m.start, m.end) for m in message.mentions if m.of(Titles) or m.of(People) or _latin_name(message, m)]
+    return spans + [m.span() for m in re.finditer(r"《[^》]*》|\"[^\"]*\"", message.text)]
+
+
+def _latin_name(message: Message, mention: Mention) -> bool:
+    """A brand or genre in Latin letters within a Chinese sentence does not make it English."""
+    return bool(mention.of(Names)) and is_cjk(message.text) and not is_cjk(message.text[mention.start : mention.end])
+
+
+def _empty(state: State, text: str) -> Understanding:
+    return Understanding(language=state.language, intent=_certain("chitchat"), signals=frozenset({Signal.EMPTY}), notices=(Notice(code="symbols" if text.strip() else "empty"),))
+
+
+def _certain(intent: str) -> Mapping[str, float]:
+    rest = 0.02 / (len(INTENTS) - 1)
+    return {name: 0.98 if name == intent else rest for name in INTENTS}
+
+
+def _blank(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    for start, end in spans:
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
+
+
+def _denied(text: str, at: int) -> bool:
+    return re.search(r"(?:\bnot|n't|\bnever|不|没|没有|还没)\s*(?:really |that |很|太|怎么|特别)?$", text[:at]) is not None
+
+
+def _asks_rather(text: str, found: re.Match[str]) -> bool:
+    """"I'd like", "would I like", "movies like": a wish or a likeness, not an opinion."""
+    before = text[: found.start()]
+    if re.search(r"(?:would i|i'd|i would|should i|might|will i|do you|movies?|films?|phones?|something|anything|one|ones|stuff|more|feels?|looks?|would|you)\s*$", before) and found[0] in {"like", "love", "enjoy"}:
+        return True
+    if found[0] in {"like", "good", "great"} and re.search(r"\b(?:is|are|any|a|an|some|which|how|feel|sounds|looks)\s*(?:one |it |that |this |the )?\s*$", before) and "?" in text:
+        return True
+    return found[0] in {"好看", "不错", "经典"} and re.search(r"(?:吗|么|嘛|[?？])", text[found.end() : found.end() + 3]) is not None
+
+
+def _inside(position: int, message: Message) -> bool:
+    spans = [(m.start, m.end) for m in message.mentions if m.of(Titles) or m.of(People)] + [(r.start, r.end) for r in message.references]
+    spans += [(q.start, q.end) for q in message.quantities if q.unit]
+    return any(start <= position < end for start, end in spans)
+
+
