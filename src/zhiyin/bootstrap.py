@@ -15,7 +15,6 @@ from zhiyin.backends import open_embedder, open_store
 from zhiyin.catalog.clean import Report
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Domain
-from zhiyin.catalog.infer import infer_catalog
 from zhiyin.catalog.load import catalog_key, item_text, load_catalog
 from zhiyin.catalog.pack import find_pack, read_pack
 from zhiyin.embedders.cached import CachedEmbedder, VectorFile, text_key
@@ -84,7 +83,7 @@ def build(settings: Settings, *, items: Path | None = None, warn: Warn = lambda 
     """The application that the settings describe; with `items`, over anybody's file instead of a pack's own data."""
     embedder, stand_in = open_embedder(settings)
     cached = CachedEmbedder(embedder)
-    catalog, report = infer_catalog(items) if items else load_catalog(read_pack(find_pack(settings.domain)), settings.cache, warn=warn)
+    catalog, report = _catalog(settings, items, warn)
     domain = catalog.domain
     vectors, embedded = _vectors(catalog, cached, settings.cache, warn)
     notices = (Notice(code="no_model"), *((Notice(code="hashing"),) if stand_in else ()))
@@ -102,6 +101,15 @@ def build(settings: Settings, *, items: Path | None = None, warn: Warn = lambda 
         clock=clock or (lambda: datetime.now(UTC)),
     )
     return App(engine=engine, domain=domain, catalog=catalog, report=report, wording=wording, embedder=cached, embedded=embedded)
+
+
+def _catalog(settings: Settings, items: Path | None, warn: Warn) -> tuple[Catalog, Report]:
+    """The pack's catalogue, or one inferred from a file."""
+    if items is not None:
+        from zhiyin.catalog.infer import infer_catalog  # noqa: PLC0415  # only where a file is given
+
+        return infer_catalog(items)
+    return load_catalog(read_pack(find_pack(settings.domain)), settings.cache, warn=warn, data=settings.data)
 
 
 def _vectors(catalog: Catalog, embedder: Embedder, cache: Path, warn: Warn) -> tuple[NDArray[np.float32] | None, int]:

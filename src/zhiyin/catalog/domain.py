@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -117,12 +117,14 @@ class DataPack:
     name: str
     package: str
     version: str
-    sha256: str
+    sha256: str  # of the wheel
     licence: str
     attribution: str
     about: Texts
     kind: Literal["ratings", "texts"]
-    files: Mapping[str, str]
+    files: Mapping[str, str]  # what it is for -> member of the wheel
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)  # our name -> their columns, see `packs`
+    aliases: str = ""  # file in the domain's folder: "their title (year)" -> our title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

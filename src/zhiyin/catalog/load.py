@@ -10,7 +10,8 @@ from pathlib import Path
 
 from zhiyin.catalog.clean import Report, clean_rows, merge_layers
 from zhiyin.catalog.columns import Catalog
-from zhiyin.catalog.domain import Domain, Layer
+from zhiyin.catalog.domain import DataPack, Domain, Layer
+from zhiyin.catalog.packs import installed_layers, join_layers, list_packs
 from zhiyin.catalog.read import read_rows
 from zhiyin.errors import EmptyCatalog
 from zhiyin.types import Item, ItemId
@@ -18,16 +19,22 @@ from zhiyin.types import Item, ItemId
 _FORMAT = "1"  # raise when the cached form or the cleaning changes
 
 
-def load_catalog(domain: Domain, cache: Path | None = None, *, warn: Callable[[str], None] = lambda _: None) -> tuple[Catalog, Report]:
-    """The domain's items. Layers whose package is not installed are reported, not an error; a damaged cache is built again."""
+def load_catalog(domain: Domain, cache: Path | None = None, *, data: Path | None = None, warn: Callable[[str], None] = lambda _: None) -> tuple[Catalog, Report]:
+    """The domain's items, with the texts of the data packs installed in `data`.
+
+    Layers whose package is not installed are reported, not an error; a damaged cache is built again.
+    """
     report = Report()
     paths = [(layer, path) for layer in domain.layers if (path := _layer_path(domain, layer, report))]
-    kept = cache / f"catalog-{domain.name}-{_key(domain, paths)}.json" if cache else None
+    packs = [state.pack for state in list_packs(domain, data) if state.installed] if data else []
+    kept = cache / f"catalog-{domain.name}-{_key(domain, paths, packs)}.json" if cache else None
     items = _cached(kept, warn) if kept else None
-    report.credits = [layer.credit for layer, _ in paths if layer.credit]
+    report.credits = [*(layer.credit for layer, _ in paths if layer.credit), *(pack.attribution for pack in packs)]
     if items is None:
         layers = [clean_rows(read_rows(path, query=layer.query), domain, report, layer) for layer, path in paths]
         items = merge_items(layers, domain, report)
+        if data and packs:
+            items = join_layers(items, installed_layers(domain, data), domain)
         if kept and items:
             _keep(kept, items)
     report.items = len(items)
@@ -51,7 +58,7 @@ def item_text(item: Item, domain: Domain) -> str:
             values = item.values(field.name)[:4]
             if values:
                 parts.append(", ".join(str(v) for v in values))
-        elif field.kind == "year" and field.name in item.attributes:
+        elif field.kind in {"year", "text"} and field.name in item.attributes:
             parts.append(str(item.attributes[field.name]))
     return ". ".join([*parts, *item.texts.values()])
 
@@ -66,8 +73,9 @@ def _layer_path(domain: Domain, layer: Layer, report: Report) -> Path | None:
     return Path(next(iter(spec.submodule_search_locations))) / layer.member
 
 
-def _key(domain: Domain, paths: Sequence[tuple[Layer, Path]]) -> str:
+def _key(domain: Domain, paths: Sequence[tuple[Layer, Path]], packs: Sequence[DataPack]) -> str:
     digest = hashlib.sha256(_FORMAT.encode())
+    digest.update("".join(pack.sha256 for pack in packs if pack.kind == "texts").encode())  # ratings change no item
     digest.update((Path(domain.folder) / "domain.toml").read_bytes())
     for layer, path in paths:
         if layer.package and path.is_file():

@@ -83,7 +83,7 @@ def samples_key(samples: Sequence[Sample], embedder: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def fit(vectors: Floats, labels: Sequence[str], *, ridge: float = 2e-4, steps: int = 600, rate: float = 8.0) -> IntentClassifier:
+def fit(vectors: Floats, labels: Sequence[str], *, ridge: float = 3e-6, steps: int = 600, rate: float = 8.0) -> IntentClassifier:
     """Weights that minimise the class-balanced cross-entropy plus ridge/2 |W|^2, by accelerated full-batch gradient descent (Nesterov 1983)."""
     names = [name for name in INTENTS if name in set(labels)] + sorted(set(labels) - set(INTENTS))
     target = np.zeros((len(labels), len(names)), dtype=np.float32)

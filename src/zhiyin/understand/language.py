@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from zhiyin.text import cjk_count
+from zhiyin.text import COMMON, cjk_count
 from zhiyin.types import Language
-from zhiyin.understand.linker import COMMON
 
 _LATIN = re.compile(r"[^\W\d_\u3400-\u9fff]+")
 _OTHER_SCRIPT = re.compile(r"[\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff\u0e00-\u0e7f\u0900-\u097f\u0370-\u03ff\u0590-\u05ff]")

@@ -6,27 +6,26 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from zhiyin.catalog.columns import Catalog
-from zhiyin.text import Token, is_cjk, key, tokens
+from zhiyin.text import COMMON, Token, is_cjk, key, stem, tokens
 from zhiyin.types import ItemId
 from zhiyin.understand.phrases import Mention, People, Phrasebook, Titles
 
-COMMON = frozenset((Path(__file__).parent / "common.en.txt").read_text(encoding="utf-8").split())
 _FUNCTION = frozenset("it her up us you them she he me what who that this we they him his my your i one so no yes go if".split())  # noqa: SIM905
 _QUOTED = re.compile(r"《([^《》]{1,80})》|[“「『]([^”」』]{1,80})[”」』]|\"([^\"]{2,80})\"")
 _BEFORE = re.compile(
-    r"(?:\b(?:like|love|loved|liked|enjoyed|enjoy|hated|hate|watched|watch|watching|rewatched|seen|saw|about|called|titled|named|directed|directs|similar to|film|movie|than|of|starred in|in)|"
+    r"(?:\b(?:like|love|loved|adore|adored|rewatched|finished|liked|enjoyed|enjoy|hated|hate|watched|watch|watching|rewatched|seen|saw|about|called|titled|named|directed|directs|similar to|film|movie|than|of|starred in|in)|"
     r"喜欢|看过|看完|爱看|像|和|跟|与|类似|类似于|电影|比|叫|推荐|导演了?|是|拍了?|关于|看了|介绍|刷了)\s*$"
 )
 _AFTER = re.compile(
     r"\s*(?:$|[,.!?;:)(，。！？、）]|and\b|or\b|by\b|again\b|last\b|yesterday\b|is\b|was\b|come\b|came\b|but\b|vs\b|"
     r"这|那|的导演|的主演|的|是|好看|讲|怎么样|多少|哪|什么|一样|类似|之类|和|跟|呢|吗|有|多长|谁|了|很|太)"
 )
+_TRANSLITERATED = re.compile(r"[\u4e00-\u9fff]{1,5}·[\u4e00-\u9fff]{2,6}?(?=导演|执导|主演|演|拍|的|$|[,，。！？!?])")
 _PART = re.compile(r"(?:part|chapter|episode|volume|vol|book|season)\b|第")  # "Part One" is nobody's title
 _ARTICLE = re.compile(r"^(?:the|a|an) ")
 _YEAR_AFTER = re.compile(r"\s*[\(（]?\s*((?:19|20)\d\d)\s*[\)）]?")
@@ -135,14 +134,15 @@ class Linker:
             if start not in zh_bounds or end not in zh_bounds:
                 return False
             return (whole and phrase not in self._known) or bool(before and after and phrase not in self._known and len(words) > 1)
-        if all(w.text.isdigit() for w in words):
-            return False
-        common = [w for w in words if w.text in COMMON or w.text in self._known or w.text.isdigit()]
+        digits = [w for w in words if w.text[0].isdigit()]
+        if digits:  # a model number makes a name of common words: iPhone 15, Xiaomi 14
+            return len(digits) < len(words) and not all(w.text in _FUNCTION or w.text.isdigit() or len(w.text) < 3 for w in words)
+        common = [w for w in words if w.text in COMMON or w.text in self._known or stem(w.text) in self._known]
         if len(common) < len(words):
             return True
         capitals = sum(original[w.start].isupper() for w in words) >= max(1, (len(words) + 1) // 2)
         inside = text[:start].strip() != "" and not original.isupper()
-        if phrase in self._known:
+        if phrase in self._known or stem(phrase) in self._known:
             return capitals and inside and bool(before)
         if len(words) == 1 and phrase in _FUNCTION:
             return capitals and inside and bool(before and after)
@@ -212,9 +212,22 @@ class Linker:
         for first, token in enumerate(words):  # possessives: Nolan's -> nolans
             if token.text.endswith("s") and "'" in text[token.start : token.end] and (names := self._people.meanings.get(token.text[:-1], [])):
                 mentions += self._person(original, text, words[first : first + 1], names)
-        if not mentions:
-            mentions = self._misspelt_people(words)
+        return mentions or self._misspelt_people(words) or self._misspelt_chinese(text)
+
+    def _misspelt_chinese(self, text: str) -> list[Mention]:
+        """A transliterated name within a character or two of a known one (史蒂文·斯匹尔伯格)."""
+        mentions = []
+        for m in _TRANSLITERATED.finditer(text):
+            best = process.extractOne(m[0], self._transliterations, scorer=fuzz.ratio, score_cutoff=78)
+            if best:
+                names = self._people.meanings[key(best[0])]
+                fields = self._person_fields[names[0]]
+                mentions.append(Mention(m.start(), m.end(), (People((names[0],), tuple(sorted(fields, key=lambda f: -fields[f]))),), sure=False))
         return mentions
+
+    @cached_property
+    def _transliterations(self) -> list[str]:
+        return [other for name, others in self.catalog.domain.people.items() if name in self._person_fields for other in others if "·" in other]
 
     def _person(self, original: str, text: str, words: Sequence[Token], names: Sequence[str]) -> list[Mention]:
         start, end = words[0].start, words[-1].end

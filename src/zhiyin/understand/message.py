@@ -9,9 +9,9 @@ from functools import lru_cache
 
 import rjieba
 
-from zhiyin.text import Token, is_cjk, key, plain, stem, tokens
+from zhiyin.text import COMMON, Token, is_cjk, key, plain, stem, tokens
 from zhiyin.types import ItemId, Notice, State
-from zhiyin.understand.linker import COMMON, Linker, Unknown, by_title, title_words
+from zhiyin.understand.linker import Linker, Unknown, by_title, title_words
 from zhiyin.understand.phrases import AsksField, Compares, Describes, Masked, Meaning, Mention, Names, Noun, People, Phrasebook, Titles
 from zhiyin.understand.polarity import Scope, negations
 from zhiyin.understand.quantities import Quantity, read_quantities
@@ -81,26 +81,22 @@ class Opener:
 
     def _lexical(self, text: str, words: Sequence[Token], bounds: frozenset[int]) -> list[Mention]:
         mentions = []
+        words = [self._spelt(w) for w in words]
         for first, past, meanings in self.book.find(words):
             start, end = words[first].start, words[past - 1].end
             single = past - first == 1 and is_cjk(text[start:end])
             if single and not (start in bounds and end in bounds):
                 continue  # 轻 in 年轻
             mentions.append(Mention(start, end, tuple(meanings)))
-        for token in words:
-            mentions += self._misspelt(token, mentions)
         return mentions
 
-    def _misspelt(self, token: Token, mentions: Sequence[Mention]) -> list[Mention]:
-        """A word one letter off a word of the lexicon ("commedy", "thirller")."""
+    def _spelt(self, token: Token) -> Token:
+        """The token; a word one letter off a word of the lexicon becomes that word ("commedy", "sceince fiction")."""
         word = token.text
-        if len(word) < 6 or not word.isascii() or not word.isalpha() or word in COMMON or word in self._vocabulary or stem(word) in self._vocabulary:
-            return []
-        if word in self.linker.words or any(m.start <= token.start < m.end for m in mentions):
-            return []
+        if len(word) < 6 or not word.isascii() or not word.isalpha() or word in COMMON or word in self._vocabulary or stem(word) in self._vocabulary or word in self.linker.words:
+            return token
         near = _closest(word, self._vocabulary)
-        meanings = [m for m in self.book.meanings.get(near, []) if isinstance(m, Names | Describes)] if near else []
-        return [Mention(token.start, token.end, tuple(meanings), sure=False)] if meanings else []
+        return token._replace(text=near) if near else token
 
 
 def shown_by_words(message: Message, state: State, linker: Linker) -> list[Reference]:

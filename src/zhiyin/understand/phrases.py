@@ -8,7 +8,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Adjective, Direction, Domain
-from zhiyin.text import Token, is_cjk, key, stem
+from zhiyin.text import COMMON, Token, key, stem
 from zhiyin.types import ItemId
 
 T = TypeVar("T")
@@ -158,5 +158,5 @@ def _add_own_values(book: Phrasebook[Meaning], catalog: Catalog, domain: Domain)
         for value in values:
             surfaces = {value, *field.values.get(value, {}).values()}
             for surface in surfaces:
-                if len(surface) > 1 and (is_cjk(surface) or len(key(surface)) > 1):
+                if len(surface) > 1 and key(surface) not in COMMON:
                     book.add(surface, Names(name, value))

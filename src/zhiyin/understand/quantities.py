@@ -53,7 +53,7 @@ _RELATIVE = re.compile(
     r"\b(?P<this>this year)\b|\b(?P<last>last year)\b|\b(?:the )?(?:last|past|recent) (?P<n>\d+|few|couple of|two|three|five|ten|decade|\d+ ) ?(?:years?)?\b"
     r"|(?P<zthis>今年)|(?P<zlast>去年)|(?P<zprev>前年)|(?:最近|近|过去|这)(?P<zn>\d+|[一二两三四五六七八九十]+|几)年"
 )
-_YEAR = re.compile(r"(?<![\d.])(?:(?P<full>1[89]\d\d|20\d\d)|(?P<short>\d\d))\s?年(?!代|级|内|来|间|纪|龄)")
+_YEAR = re.compile(r"(?<![\d.])(?:(?P<full>1[89]\d\d|20\d\d)|(?P<short>\d\d))\s?年(?!代|级|内|来|间|纪|龄)|(?<!\d)(?P<model>20\d\d)款")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def _dates(text: str, year: int) -> Iterable[_Amount]:
         yield _Amount(m.start(), m.end(), low, high, YEAR)
     for m in _YEAR.finditer(text):
         if not _overlaps(m.start(), m.end(), spans):
-            value = float(m["full"]) if m["full"] else float(m["short"]) + (1900 if int(m["short"]) > year % 100 + 1 else 2000)
+            value = float(m["full"] or m["model"]) if m["full"] or m["model"] else float(m["short"]) + (1900 if int(m["short"]) > year % 100 + 1 else 2000)
             yield _Amount(m.start(), m.end(), value, value, YEAR)
     for m in re.finditer(r"[一二][零〇一二三四五六七八九]{3}年(?!代)", text):
         digits = "".join(str(_ZH_DIGIT.get(c, 0)) for c in m[0][:-1])

@@ -154,8 +154,6 @@ class RuleReader:
         return bool(state.focus or len(state.slate) == 1) and any(p.search(message.text) for p, _ in self._questions)
 
     def _asked(self, message: Message, about: Sequence[ItemId], state: State) -> list[str]:
-        if not about and not state.slate and not message.unknown and not any(n.code in {"out_of_range", "nothing_shown"} for n in message.notices):
-            return []
         text = message.text
         found = [(m.start(), field) for pattern, field in self._questions if (m := pattern.search(text))]
         fields = list(dict.fromkeys(field for _, field in sorted(found, key=lambda pair: pair[0])))
@@ -246,7 +244,7 @@ class RuleReader:
         if asked and (about or Signal.LOST in signals):
             logits["query"] += 6 if not (signals & {Signal.SIMILAR}) else 1
         elif asked and not edits and Signal.FIRM not in signals:
-            logits["query"] += 3
+            logits["query"] += 5
         if cues.COMPARE.search(text) and (len(about) > 1 or (state.slate and not edits)):
             logits["compare"] += 7 if len(about) > 1 else 4
         if cues.EXPLAIN.search(text) and (about or state.slate):

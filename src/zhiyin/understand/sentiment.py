@@ -16,7 +16,7 @@ _CLAUSES = re.compile(r"[,，.;!?。！？；~\n]|\bbut\b|\bhowever\b|\balthough
 _NEGATORS = re.compile(r"\b(?:not|n't|no|never|hardly|isn'?t|wasn'?t|don'?t|didn'?t|doesn'?t|can'?t|without|aren'?t|won'?t)\b(?:\s+\w+){0,2}\s*$|(?:不|没|没有|不太|不怎么|不是|不够|并不|毫不|不算)\s*(?:太|很|怎么|特别|那么|是)?$")
 _BOOST = re.compile(r"(?:\b(?:very|really|so|too|extremely|absolutely|super|totally|incredibly)\s*|很|太|非常|特别|超级?|真|极其|十分|巨|相当|简直)$")
 _ATTRIBUTIVE = re.compile(
-    r"\b(?:a|an|any|some|the|something|anything|other|more|most|really|few)\s+(?:really\s+)?(?:good|great|best|nice|cool|decent|amazing|excellent|top)\b(?!\s*(?:$|[.!,]))|\bbest\b|\blike (?:to|a|an|the)\b|\b(?:i'?d|would|i would) (?:like|love|enjoy)\b|\bwould i (?:like|enjoy|love)\b|\bsomething like\b|\b(?:movies?|films?|phones?|ones?) like\b|"
+    r"\b(?:a|an|any|some|the|something|anything|other|more|most|really|few)\s+(?:really\s+)?(?:good|great|best|nice|cool|decent|amazing|excellent|top)\b(?!\s*(?:$|[.!,]))|\bbest\b|\blike (?:to|an?)\b|\b(?:i'?d|would|i would) (?:like|love|enjoy)\b|\bwould i (?:like|enjoy|love)\b|\bsomething like\b|\b(?:movies?|films?|phones?|ones?) like\b|"
     r"\bgood (?:morning|afternoon|evening|night|at|for)\b|好(?:的|一点|点的?)(?:手机|电影|片)|想(?:要|看)|比较好|更好|最好|哪个好|(?:好不好|好吗|怎么样|喜欢吗)"
 )
 

@@ -47,12 +47,16 @@ class WishReader:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.domain: Domain = catalog.domain
+        self._bare = dict(_bare_comparatives(self.domain))
+        stems = "|".join(sorted(map(re.escape, self._bare), key=len, reverse=True)) or "(?!)"
+        self._than_pattern = re.compile(rf"比(?!较)[^,，。!?！？]{{0,10}}?(?P<stem>{stems})")
 
     def __call__(self, message: Message, state: State, about: Sequence[ItemId]) -> tuple[list[Edit], list[Notice]]:
         """The edits this message makes, in reading order, and what could not be taken as said."""
         notices: list[Notice] = []
-        edits: list[Edit] = list(self._lifts(message, state))
-        lifted = [m.span() for m in cues.LIFT.finditer(message.text)] if edits else []
+        lifts = list(self._lifts(message, state))
+        lifted = [span for span, _ in lifts]
+        edits: list[Edit] = [lift for _, lift in lifts]
         edits += self._value_wishes(message, state, lifted)
         edits += self._adjectives(message, lifted)
         edits += self._comparisons(message, state, about)
@@ -130,7 +134,7 @@ class WishReader:
         for mention, meaning in message.of(Describes):
             if not isinstance(meaning, Describes) or mention.of(Names) or _within(mention, lifted):
                 continue
-            if any(q.start <= mention.start and mention.end <= q.end for q in message.quantities):
+            if any(q.start <= mention.start and mention.end <= q.end for q in message.quantities) or any(s <= mention.start < e for s, e, _ in self._than(message.text)):
                 continue
             adjective = meaning.adjective
             first = adjective.conditions[0]
@@ -153,20 +157,35 @@ class WishReader:
 
     def _comparisons(self, message: Message, state: State, about: Sequence[ItemId]) -> list[Edit]:
         edits: list[Edit] = []
-        for mention, meaning in message.of(Compares):
-            if not isinstance(meaning, Compares):
-                continue
-            direction = meaning.direction
-            source = message.said(mention.start, mention.end)
-            if meaning.most or not (about or state.focus or state.slate):
-                if not points_at_one(message.text, mention.end) or not state.slate:
-                    edits.append(Put(wish=self._wish(direction.field, Op.LIKE, "lowest" if direction.toward == "lower" else "highest", source, hard=False), how="replace"))
+        found = [(m.start, m.end, c.direction, c.most) for m, c in message.of(Compares) if isinstance(c, Compares)]
+        found += [(start, end, direction, False) for start, end, direction in self._than(message.text) if not any(start < e and s < end for s, e, *_ in found)]
+        for start, end, direction, most in found:
+            source = message.said(start, end)
+            if most or not (about or state.focus or state.slate):
+                if not points_at_one(message.text, end) or not state.slate:
+                    edits.append(self._toward(direction, source, most=most))
                 continue
             bound = self._against(direction, about or state.focus or (), state.slate)
             if bound is not None:
                 op = Op.LT if direction.toward == "lower" else Op.GT
                 edits.append(Put(wish=self._wish(direction.field, op, bound, source), how="replace"))
         return edits
+
+    def _toward(self, direction: Direction, source: str, *, most: bool) -> Put:
+        """A superlative orders; a comparative with nothing to compare with ("something not too expensive") is the quality itself, where the pack has it."""
+        downward = direction.toward == "lower"
+        if not most:
+            ops = {Op.LT, Op.LE} if downward else {Op.GT, Op.GE}
+            for adjective in self.domain.adjectives.values():
+                first = adjective.conditions[0]
+                if first.field == direction.field and first.op in ops:
+                    return Put(wish=self._wish(first.field, first.op, first.value, source, hard=adjective.hard), how="merge")
+        return Put(wish=self._wish(direction.field, Op.LIKE, "lowest" if downward else "highest", source, hard=False), how="replace")
+
+    def _than(self, text: str) -> Iterable[tuple[int, int, Direction]]:
+        """比它便宜: after 比 the bare adjective compares."""
+        for m in self._than_pattern.finditer(text):
+            yield m.start(), m.end(), self._bare[m["stem"]]
 
     def _against(self, direction: Direction, anchors: Sequence[ItemId], slate: Sequence[ItemId]) -> float | int | None:
         """The value to beat: of the items in focus, else the best of those shown."""
@@ -289,27 +308,48 @@ class WishReader:
 
     # --- withdrawals ---
 
-    def _lifts(self, message: Message, state: State) -> Iterable[Lift]:
+    def _lifts(self, message: Message, state: State) -> Iterable[tuple[tuple[int, int], Lift]]:
+        """Withdrawals, each with the words that make it."""
+        for mention, meaning in message.of(Names):
+            if isinstance(meaning, Names) and cues.PERMIT.match(message.text, mention.end) and _excluded_now(state, meaning):
+                yield (mention.start, mention.end), Lift(field=meaning.field, values=(meaning.value,), source=message.said(mention.start, mention.end))
         for m in cues.LIFT.finditer(message.text):
+            if "除" in message.text[max(0, m.start() - 2) : m.end()]:
+                continue  # 除了苹果都行 excludes
             said = next((g for g in m.groups() if g), "").strip()
             inside = [x for x in message.mentions if m.start() <= x.start and x.end <= m.end()]
             fields = [a.field for x in inside for a in x.of(AsksField)]
             values = [(n.field, n.value) for x in inside for n in x.of(Names)]
+            values += [(f, name) for x in inside for p in x.of(People) for f in p.fields for name in p.names]
             conditions = [d.adjective.conditions[0].field for x in inside for d in x.of(Describes)]
             source = message.said(m.start(), m.end())
             held = {w.field for w in state.wishes}
             for name in dict.fromkeys(fields):
-                yield Lift(field=name, source=source)
+                yield m.span(), Lift(field=name, source=source)
             for name, value in values if not fields else []:
-                yield Lift(field=name, values=(value,), source=source)
+                yield m.span(), Lift(field=name, values=(value,), source=source)
             if not fields and not values:
                 for name in dict.fromkeys(c for c in conditions if c in held):
-                    yield Lift(field=name, source=source)
+                    yield m.span(), Lift(field=name, source=source)
             if not inside and said and not fields:
-                yield from (Lift(field=name, source=source) for name in held if name in said.replace(" ", "_"))
+                yield from ((m.span(), Lift(field=name, source=source)) for name in held if name in said.replace(" ", "_"))
 
     def _wish(self, field: str, op: Op, value: Value, source: str, *, hard: bool = True, negated: bool = False) -> Wish:
         return Wish(field=field, op=op, value=value, source=source, hard=hard, negated=negated)
+
+
+def _bare_comparatives(domain: Domain) -> Iterable[tuple[str, Direction]]:
+    """便宜点, 更便宜 -> 便宜."""
+    for lexicon in domain.lexicons.values():
+        for direction, words in lexicon.comparatives.values():
+            for word in words:
+                bare = re.sub(r"^(?:更|再)|(?:一点|一些|点|些)$", "", word)
+                if bare != word and 0 < len(bare) <= 3:
+                    yield bare, direction
+
+
+def _excluded_now(state: State, named: Names) -> bool:
+    return any(w.field == named.field and w.op is Op.NONE_OF and isinstance(w.value, tuple) and named.value in w.value for w in state.wishes)
 
 
 def _within(mention: Mention, spans: Sequence[tuple[int, int]]) -> bool:
