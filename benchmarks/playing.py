@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from grown import SEED, Drawn, grow, random_vectors
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
+from grown import SEED, Drawn, grow, random_vectors
 from zhiyin.backends import open_embedder
 from zhiyin.bootstrap import Finder, build
 from zhiyin.catalog.columns import Catalog
@@ -33,7 +34,7 @@ from zhiyin.reply.speaker import TemplateSpeaker
 from zhiyin.reply.wording import Wording
 from zhiyin.retrieve.fuse import Retriever
 from zhiyin.retrieve.keyword import KeywordIndex
-from zhiyin.settings import Settings, read_settings
+from zhiyin.settings import read_settings
 from zhiyin.stores.memory import MemoryStore
 from zhiyin.types import NUMERIC_OPS, Item, Op, SessionId, Turn, UserId, Value, Wish
 from zhiyin.understand.rules import RuleReader, load_classifier
@@ -47,6 +48,19 @@ _TIME = datetime(2025, 6, 1, 12, tzinfo=UTC)
 _REPEATS = 7  # of each mask; the Python loop runs once
 
 
+class TimedEmbedder(CachedEmbedder):
+    """The application's embedder, which also adds up the milliseconds of its questions."""
+
+    ms = 0.0
+
+    def query(self, text: str, /) -> NDArray[np.float32]:
+        """The vector of a question, its time added."""
+        start = time.perf_counter()
+        vector = super().query(text)
+        self.ms += (time.perf_counter() - start) * 1000
+        return vector
+
+
 @dataclass(kw_only=True)
 class Played:
     """What one catalogue's turns cost. Times are in milliseconds a turn, in the order played, unless named seconds."""
@@ -56,7 +70,6 @@ class Played:
     messages: list[str] = field(default_factory=list)
     acts: list[str] = field(default_factory=list)
     embed: list[float] = field(default_factory=list)  # of each message, alone and uncached
-    topics: list[float] = field(default_factory=list)  # of the left-over words, where there were any
     masks: list[float] = field(default_factory=list)  # `Catalog.mask` of each distinct set of hard wishes
     loops: list[float] = field(default_factory=list)  # the same by a Python loop over the items
     build_s: dict[str, float] = field(default_factory=dict)
@@ -82,10 +95,15 @@ def play_films(turns: int) -> Played:
     start = time.perf_counter()
     app = build(settings)
     played = Played(items=len(app.catalog), build_s={"total": time.perf_counter() - start}, missing=len(app.catalog) - app.embedded)
-    wishes, topics = _play(app.engine, turns, played, "films")
+    inner, _ = open_embedder(settings)
+    embedder = TimedEmbedder(inner)
+    reader, finder = app.engine.understand, app.engine.find
+    if not isinstance(reader, RuleReader) or not isinstance(finder, Finder):
+        raise TypeError("bootstrap.build no longer makes a RuleReader and a Finder")
+    reader.embed, finder.retriever.embedder = embedder.query, embedder
+    wishes = _play(app.engine, embedder, turns, played, "films")
     played.peak_mb = _peak_mb()
-    embedder, _ = open_embedder(settings)
-    _time_embedding(embedder, topics, played)
+    _time_embedding(inner, played)
     _time_filters(app.catalog, wishes, played)
     return played
 
@@ -97,25 +115,24 @@ def play_grown(size: int, turns: int, name: str) -> Played:
     films, _ = load_catalog(domain, settings.cache)
     items = grow(films.items, size)
     played = Played(items=size)
-    engine = _assemble(domain, items, settings, played)
-    _play(engine, turns, played, name)
+    embedder = TimedEmbedder(open_embedder(settings)[0])
+    engine = _assemble(domain, items, embedder, played)
+    _play(engine, embedder, turns, played, name)
     played.peak_mb = _peak_mb()
     return played
 
 
-def _assemble(domain: Domain, items: Sequence[Item], settings: Settings, played: Played) -> Engine:
+def _assemble(domain: Domain, items: Sequence[Item], embedder: Embedder, played: Played) -> Engine:
     """An engine like `bootstrap.build`'s over these items, each part's making timed."""
-    inner, _ = open_embedder(settings)
-    embedder = CachedEmbedder(inner)
     with _timed(played, "making items"):
         for _ in items:
             pass
     with _timed(played, "columns"):
         catalog = Catalog(domain, items)
     with _timed(played, "words"):
-        reader = RuleReader(catalog, load_classifier(domain, inner.name), embedder.query)
+        reader = RuleReader(catalog, load_classifier(domain, embedder.name), embedder.query)
     with _timed(played, "vectors"):
-        vectors = random_vectors(len(items), inner.dim)
+        vectors = random_vectors(len(items), embedder.dim)
     with _timed(played, "keywords"):
         keywords = _keywords(catalog, played)
     played.build_s["total"] = sum(played.build_s.values()) - played.build_s["making items"]  # which the columns' time has in it
@@ -150,11 +167,10 @@ def _keywords(catalog: Catalog, played: Played) -> KeywordIndex:
 # --- playing and timing ---
 
 
-def _play(engine: Engine, turns: int, played: Played, name: str) -> tuple[list[tuple[Wish, ...]], list[str]]:
-    """Play the sessions; the different sets of hard wishes and the topics that came up."""
+def _play(engine: Engine, embedder: TimedEmbedder, turns: int, played: Played, name: str) -> list[tuple[Wish, ...]]:
+    """Play the sessions; the different sets of hard wishes that came up."""
     sessions = read_conversations(turns)
     wishes: dict[tuple[Wish, ...], None] = {}
-    topics: dict[str, None] = {}
 
     async def play() -> None:
         with Progress(console=Console(stderr=True)) as progress:
@@ -162,31 +178,28 @@ def _play(engine: Engine, turns: int, played: Played, name: str) -> tuple[list[t
             for number, session in enumerate([WARM_UP, *sessions]):
                 for text in session:
                     turn = Turn(session=SessionId(str(number)), user=UserId(f"user-{number}"), text=text, time=_TIME)
+                    embedder.ms = 0.0
                     reply = await gather(engine.answer(turn))
                     if number == 0:
                         continue
                     state = reply.understood.state
                     played.messages.append(text)
                     played.acts.append(reply.understood.act.kind)
-                    for stage, taken in reply.done.latency_ms.items():
+                    for stage, taken in {**reply.done.latency_ms, "embedding": embedder.ms}.items():
                         played.stages.setdefault(stage, []).append(taken)
                     if hard := tuple(w for w in state.wishes if w.hard and w.op is not Op.LIKE):
                         wishes[hard] = None
-                    if state.topic:
-                        topics[state.topic] = None
                     progress.advance(bar)
 
     asyncio.run(play())
-    return list(wishes), list(topics)
+    return list(wishes)
 
 
-def _time_embedding(embedder: Embedder, topics: Sequence[str], played: Played) -> None:
-    embedder.query(WARM_UP[0])
-    for texts, times in ((played.messages, played.embed), (topics, played.topics)):
-        for text in texts:
-            start = time.perf_counter()
-            embedder.query(text)
-            times.append((time.perf_counter() - start) * 1000)
+def _time_embedding(embedder: Embedder, played: Played) -> None:
+    for text in played.messages:
+        start = time.perf_counter()
+        embedder.query(text)
+        played.embed.append((time.perf_counter() - start) * 1000)
 
 
 def _time_filters(catalog: Catalog, wishes: Sequence[tuple[Wish, ...]], played: Played) -> None:

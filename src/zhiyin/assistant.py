@@ -17,21 +17,21 @@ from zhiyin.wire import Json, gather, reply_json
 
 
 class Assistant:
-    """One user's conversation over a domain pack, or over `items`, any CSV, JSON, JSONL or Parquet file.
+    """One user's conversation over a domain pack (default: the settings', films), or over `items`, any CSV, JSON, JSONL or Parquet file.
 
     Nothing is kept unless `store` says where (`sqlite:///log.db`). Raises `ZhiyinError` where the catalogue or a setting is unusable.
     """
 
-    def __init__(self, domain: str = "movies", *, items: str | Path | None = None, store: str = "memory:", user: str = "", warn: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, domain: str | None = None, *, items: str | Path | None = None, store: str = "memory:", user: str = "", warn: Callable[[str], None] = lambda _: None) -> None:
         self._app: App = build(read_settings(domain=domain, store=store), items=Path(items) if items else None, warn=warn)
         self._runner = asyncio.Runner()
         self._user = UserId(user or f"anonymous-{uuid.uuid4().hex}")
         self._session = SessionId(uuid.uuid4().hex)
 
-    def say(self, text: str) -> Json:
-        """The reply to a message, as `zhiyin chat --json` prints it."""
+    def say(self, text: str, *, limit: int | None = None) -> Json:
+        """The reply to a message, as `zhiyin chat --json` prints it; `limit` sets the slate's size where the words do not."""
         turn = Turn(session=self._session, user=self._user, text=text, time=datetime.now(UTC))
-        return reply_json(self._runner.run(gather(self._app.engine.answer(turn))), self._app.catalog)
+        return reply_json(self._runner.run(gather(self._app.engine.answer(turn, limit=limit))), self._app.catalog)
 
     def event(self, kind: str, place: int, value: float | None = None) -> None:
         """Feedback on the n-th item last shown: click, like, dislike, purchase, rating ... Raises `ControlError` if there is none."""

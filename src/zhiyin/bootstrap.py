@@ -30,6 +30,7 @@ from zhiyin.retrieve.fuse import Retriever
 from zhiyin.retrieve.keyword import KeywordIndex
 from zhiyin.settings import Settings
 from zhiyin.types import Facets, ItemId, Notice, Query, Reason, Slate
+from zhiyin.understand.classifier import IntentClassifier, read_samples, samples_key
 from zhiyin.understand.rules import RuleReader, load_classifier
 
 Warn = Callable[[str], None]
@@ -72,6 +73,7 @@ class App:
     wording: Wording
     embedder: Embedder
     embedded: int  # items with a vector
+    history: str = ""  # file of what was typed at the terminal
 
     @property
     def openers(self) -> dict[str, tuple[str, ...]]:
@@ -93,14 +95,23 @@ def build(settings: Settings, *, items: Path | None = None, warn: Warn = lambda 
     keywords = KeywordIndex.open(lambda: [item_text(i, domain) for i in catalog.items], index, warn)
     finder = Finder(catalog, Retriever(catalog, cached, vectors, keywords, _neighbours(catalog, settings)), Ranker(catalog, vectors))
     engine = Engine(
-        understand=RuleReader(catalog, load_classifier(domain, embedder.name), cached.query),
+        understand=RuleReader(catalog, _classifier(domain, embedder, warn), cached.query),
         find=finder,
         speak=speaker,
         present=Presenter(speaker, wording, notices),
         store=open_store(settings),
         clock=clock or (lambda: datetime.now(UTC)),
     )
-    return App(engine=engine, domain=domain, catalog=catalog, report=report, wording=wording, embedder=cached, embedded=embedded)
+    return App(engine=engine, domain=domain, catalog=catalog, report=report, wording=wording, embedder=cached, embedded=embedded, history=str(settings.data / "history"))
+
+
+def _classifier(domain: Domain, embedder: Embedder, warn: Warn) -> IntentClassifier | None:
+    """The fitted intent weights, if they belong to the pack's samples as they are now."""
+    key = samples_key(read_samples(Path(domain.folder) / "samples.jsonl"), embedder.name) if domain.folder else None
+    classifier = load_classifier(domain, embedder.name, key)
+    if classifier is None:
+        warn(f"the intent weights of {domain.name} do not belong to its samples; rules alone decide. Fit them with: zhiyin train --intent --domain {domain.folder}")
+    return classifier
 
 
 def _catalog(settings: Settings, items: Path | None, warn: Warn) -> tuple[Catalog, Report]:

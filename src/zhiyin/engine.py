@@ -57,8 +57,8 @@ class Engine:
         self.clock = clock
         self._live: OrderedDict[tuple[SessionId, UserId], _Session] = OrderedDict()
 
-    async def answer(self, turn: Turn) -> AsyncGenerator[Part, None]:
-        """The parts of the reply to one message, in order: Understood, Shown, Words ..., Done."""
+    async def answer(self, turn: Turn, *, limit: int | None = None) -> AsyncGenerator[Part, None]:
+        """The parts of the reply to one message, in order: Understood, Shown, Words ..., Done. `limit` is the slate's size unless the words say one."""
         watch = _Watch()
         live = await self._session(turn.session, turn.user)
         understanding = self.understand(turn, live.state)
@@ -67,6 +67,8 @@ class Engine:
         watch.lap("understand")
 
         query = plan(state, self._profile(live, state, turn.time), seed=_seed(turn.session, state.turn))
+        if limit and state.count is None:
+            query = replace(query, limit=limit)
         act = decide(state, query, self.find.facets(query))
         watch.lap("decide")
         act = self._with_reasons(act, live)

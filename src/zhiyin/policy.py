@@ -57,6 +57,8 @@ def _talk(heard: Understanding, state: State) -> Act | None:
         return Act(kind="clarify", mode="lost", items=state.slate)
     if intent == "service":
         return Act(kind="refuse", mode="service")
+    if Signal.RESTART in signals and not heard.edits and not heard.about:
+        return Act(kind="clarify", mode="open")
     busy = heard.edits or heard.about or signals & {Signal.SURPRISE, Signal.OTHERS, Signal.SKIP}
     if intent == "stop" and not busy:
         return Act(kind="chat", mode="bye")
@@ -122,7 +124,7 @@ def _mode(heard: Understanding, state: State) -> str:
         return "undone"
     if Signal.SURPRISE in heard.signals:
         return "surprise"
-    if Signal.OTHERS in heard.signals:
+    if Signal.OTHERS in heard.signals and not heard.about:
         return "others"
     if state.basis and (Signal.SIMILAR in heard.signals or Opinion.LIKE in opinions):
         return "similar"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 COMMON = frozenset((Path(__file__).parent / "common.en.txt").read_text(encoding="utf-8").split())  # plain English words
+STOP = frozenset(w for name in ("stop.en.txt", "stop.zh.txt") for w in (Path(__file__).parent / name).read_text(encoding="utf-8").split())  # words that carry no topic
 CJK = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _CJK_RUN = re.compile(f"[{CJK}]")
 _WORD = re.compile(rf"[{CJK}]|[^\W\d_{CJK}]+(?:'[^\W\d_{CJK}]+)*|\d+(?:\.\d+)?")

@@ -114,14 +114,14 @@ class Catalog:
 
     @cached_property
     def prior(self) -> Floats:
-        """What speaks for each item unasked, in [0, 1]: the pack's `quality` fields, scaled and weighted; unknown counts as the low end."""
+        """What speaks for each item unasked, in [0, 1]: the pack's `quality` fields, scaled and weighted; unknown counts as `unknown`."""
         total = np.zeros(len(self))
         for quality in self.domain.quality:
             column = self.numbers(quality.field)
             low, high = quality.low, quality.high
             if quality.log:
                 column, low, high = np.log1p(column), float(np.log1p(low)), float(np.log1p(high))
-            total += quality.weight * np.nan_to_num(np.clip((column - low) / (high - low), 0.0, 1.0), nan=0.0)
+            total += quality.weight * np.nan_to_num(np.clip((column - low) / (high - low), 0.0, 1.0), nan=quality.unknown)
         return total
 
     def _number_column(self, name: str) -> Floats:
@@ -132,15 +132,25 @@ class Catalog:
                 column[row] = value
         return column
 
-    def centrality(self, name: str, values: Iterable[str]) -> Floats:
-        """How central these values are to each row: 1 where one leads the row's list, 1/2 in second place, 1/3 in third ..., 0 without."""
+    def centrality(self, name: str, values: Iterable[str], rows: Rows) -> Floats:
+        """How central these values are to each of the rows: 1 where one leads the row's list, 1/2 in second place ..., 0 without; shape (n,)."""
         result = np.zeros(len(self))
         for value in values:
-            for row in self.values(name).get(value, ()):
-                listed = self.items[row].attributes[name]
-                place = listed.index(value) if isinstance(listed, tuple) and value in listed else 0
-                result[row] = max(result[row], 1.0 / (1 + place))
-        return result
+            listed = self._postings.get(name, {}).get(value)
+            if listed is not None:
+                result[listed] = np.maximum(result[listed], self._places[name][value])
+        return result[rows]
+
+    @cached_property
+    def _places(self) -> Mapping[str, Mapping[str, Floats]]:
+        """1 / (1 + position) of each value in each row's list, beside the posting lists."""
+        found: dict[str, dict[str, Floats]] = {}
+        for name, field in self.domain.fields.items():
+            if field.kind == "list" and field.wish and not field.people:
+                positions = ({v: 1.0 / (1 + i) for i, v in enumerate(map(str, item.values(name)))} for item in self.items)
+                by_row = list(positions)
+                found[name] = {value: np.array([by_row[row][value] for row in rows]) for value, rows in self._postings.get(name, {}).items()}
+        return found
 
     def _posting_lists(self, name: str) -> Mapping[str, Rows]:
         lists: dict[str, list[int]] = {}

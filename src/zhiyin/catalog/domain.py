@@ -69,7 +69,6 @@ class Adjective:
     conditions: tuple[Condition, ...]
     hard: bool = False
     label: Texts = field(default_factory=dict)
-    query: str = ""  # words for the dense search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +135,7 @@ class Quality:
     low: float
     high: float
     log: bool = False
+    unknown: float = 0.0  # what an unknown value counts for, 0..1
     above: float | None = None  # from here on it is worth a reason
     kind: Literal["quality", "popular"] = "quality"
     reason: Texts = field(default_factory=dict)  # with {value}
@@ -162,7 +162,6 @@ class Domain:
     price_note: Texts = field(default_factory=dict)
     series: str = ""  # field whose equal values mark near-duplicates on a slate
     openers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    title_cues: tuple[str, ...] = ()
     folder: str = ""
 
     def wishable(self, name: str) -> bool:

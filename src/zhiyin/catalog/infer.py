@@ -97,7 +97,7 @@ def describe(domain: Domain) -> list[Note]:
 def _empty(path: Path, report: Report) -> EmptyCatalog:
     reasons = "; ".join(f"line {bad.line}: {bad.reason}" for bad in report.bad[:_REASONS])
     more = f"; and {len(report.bad) - _REASONS} more" if len(report.bad) > _REASONS else ""
-    return EmptyCatalog(f"{path}: no usable row of {report.rows}{f' ({reasons}{more})' if reasons else ': the file has a header only'}", hint=f"See what is wrong with: zhiyin validate {path}")
+    return EmptyCatalog(f"{path}: no usable row of {report.rows}{f' ({reasons}{more})' if reasons else ': it has no rows'}", hint=f"See what is wrong with: zhiyin validate {path}")
 
 
 # --- roles ---
@@ -170,7 +170,7 @@ def _numeric(column: Column) -> bool:
 
 
 def _says_name(column: Column) -> bool:
-    """"Course Name", 菜品名称, but not "brand name"."""
+    """Whether a header speaks of a name: "Course Name", 菜品名称, but not "brand name"."""
     words = header_words(column.header)
     if len(words) > 1 and words[-1] in {"name", "title"}:
         return concept_of(" ".join(words[:-1])) in {"", "series", "album"} and words[0] not in {"user", "first", "last", "file"}
@@ -226,7 +226,9 @@ def _settle_currency(columns: Sequence[Column], roles: Roles) -> None:
     codes = [found[0] if (found := money_word(str(c).casefold())) else str(c or "").upper() for c in told.cells] if told else []
     main = next((c.currency for c in money if c.currency), "") or (Counter(filter(None, codes)).most_common(1) or [("", 0)])[0][0]
     if not main and money:
-        chinese = any(is_cjk(c.header) for c in (*columns, *roles.all())) or any(sum(isinstance(v, str) and is_cjk(v) for v in c.known) > 0.5 * len(c.known) for c in roles.titles.values())
+        chinese = any(is_cjk(c.header) for c in (*columns, *roles.all())) or any(
+            sum(isinstance(v, str) and is_cjk(v) for v in c.known) > 0.5 * len(c.known) for c in roles.titles.values()
+        )
         main = "CNY" if chinese else ""
     for column in money:
         other = column.currency not in {"", main}

@@ -178,7 +178,11 @@ def _flags(column: Column) -> bool:
 def _is_hidden(column: Column) -> bool:
     """Links, pictures, codes, running numbers: shown to nobody, wished for by nobody."""
     words = header_words(column.header)
-    if words and (column.name in kinds()["hidden"] or words[-1] in {"id", "ids", "url", "link", "image", "code", "hash"} or any(column.header.endswith(w) for w in kinds()["hidden"] if is_cjk(w))):
+    if words and (
+        column.name in kinds()["hidden"]
+        or words[-1] in {"id", "ids", "url", "link", "image", "code", "hash"}
+        or any(column.header.endswith(w) for w in kinds()["hidden"] if is_cjk(w))
+    ):
         return True
     texts = column.texts
     links = sum(t.startswith(("http://", "https://", "www.", "data:image")) for t in texts)
@@ -375,7 +379,7 @@ def label_of(column: Column) -> Texts:
     known: Texts = spec.get("label", {})
     if known and not (spec.get("own") and plain(bare) in spec["headers"]):
         return known
-    for lead in ("is ", "has "):
+    for lead in ("is ", "has ", "是否", "有无", "是不是", "可否"):
         bare = bare.removeprefix(lead) if column.kind == "flag" else bare
     bare = stem(bare) if known and not is_cjk(bare) and spec["kind"] != "number" else bare
     return same_value(bare) or {code: known[code] if known and (code == "zh") != is_cjk(bare) else bare for code in ("en", "zh")}

@@ -94,7 +94,7 @@ def _measures(column: Column) -> tuple[Mapping[str, float], Mapping[str, str], T
         return {"年": 1.0}, {}, {"zh": "年"}
     family = kinds()["units"].get(column.family, {})
     if column.kind != "number" or not column.unit:
-        return {}, {}, {}
+        return dict.fromkeys(column.spec.get("said_units", ()) if column.kind == "number" else (), 1.0), {}, {}
     if column.unit not in family:
         return {column.unit: 1.0}, {}, {"en": column.unit, "zh": column.unit}
     worth = float(family[column.unit]["worth"])

@@ -14,7 +14,10 @@ from zhiyin.catalog.kinds import kinds
 from zhiyin.text import is_cjk, key
 from zhiyin.types import Op, Wish
 
-_MOST = {"en": {"money": "the cheapest {nouns}", "year": "the newest {nouns}", "rating": "the highest rated {nouns}"}, "zh": {"money": "最便宜的{nouns}", "year": "最新的{nouns}", "rating": "评分最高的{nouns}"}}
+_MOST = {
+    "en": {"money": "the cheapest {nouns}", "year": "the newest {nouns}", "rating": "the highest rated {nouns}"},
+    "zh": {"money": "最便宜的{nouns}", "year": "最新的{nouns}", "rating": "评分最高的{nouns}"},
+}
 
 
 def make_openers(catalog: Catalog, columns: Mapping[str, Column]) -> Mapping[str, tuple[str, ...]]:
@@ -23,7 +26,7 @@ def make_openers(catalog: Catalog, columns: Mapping[str, Column]) -> Mapping[str
 
 
 def _with_values(catalog: Catalog, code: str) -> Iterable[str]:
-    """"fantasy under $20", 50元以内的小说."""
+    """A frequent value under its median price: "fantasy under $20", 50元以内的小说."""
     domain = catalog.domain
     valued = sorted((f for f in domain.fields.values() if f.kind in {"category", "list"} and f.wish and not f.people and not f.soft and f.ask), key=lambda f: f.ask)
     price = next((f for f in domain.fields.values() if f.kind == "money" and f.fallback), None)

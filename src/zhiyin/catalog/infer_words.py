@@ -42,7 +42,13 @@ def thing_of(name: str, columns: Sequence[Column]) -> Thing:
     found = next(by_name, None) or next((t for t in things.values() if headers & set(t["headers"])), None)
     if found:
         own = (*found["en"][:1], found["zh"], *found["words"])
-        return Thing(noun={"en": found["en"][0], "zh": found["zh"]}, nouns={"en": found["en"][1], "zh": found["zh"]}, counter={"zh": found["counter"]}, work=bool(found.get("work")), words=own)
+        return Thing(
+            noun={"en": found["en"][0], "zh": found["zh"]},
+            nouns={"en": found["en"][1], "zh": found["zh"]},
+            counter={"zh": found["counter"]},
+            work=bool(found.get("work")),
+            words=own,
+        )
     generic = set(kinds()["nouns"]["generic_stems"])
     english = [w for w in words if w.isascii() and w not in generic and len(w) > 2]
     chinese = [w for w in words if is_cjk(w) and w not in generic and len(w) <= 6]
@@ -156,7 +162,7 @@ def _value_words(catalog: Catalog, column: Column, field: Field, code: str) -> M
 
 
 def _inflected(value: str, own: set[str]) -> Iterable[str]:
-    """"Headphones" -> headphone; "Home & Kitchen" -> home, kitchen, unless those are values themselves."""
+    """What else a value is called: "Headphones" -> headphone; "Home & Kitchen" -> home, kitchen, unless those are values themselves."""
     plain_value = plain(value)
     if plain_value.isascii() and (single := stem(plain_value)) != plain_value:
         yield single
@@ -178,7 +184,7 @@ def _masked(catalog: Catalog, code: str) -> Iterable[str]:
 
 
 def _adjectives(catalog: Catalog, columns: Mapping[str, Column]) -> Iterable[tuple[str, Adjective]]:
-    """"cheap", "highly rated": the lowest or highest three tenths, as soft wishes."""
+    """What "cheap" and "highly rated" stand for: the lowest or highest three tenths, as soft wishes."""
     for name, field in catalog.domain.fields.items():
         known = catalog.numbers(name)[~np.isnan(catalog.numbers(name))] if field.numeric and field.wish else np.empty(0)
         if len(known) == 0 or (len(known) > 1 and known.min() == known.max()):

@@ -96,6 +96,8 @@ class _Reader:
             raise self.fail("fields", "a pack needs at least one [fields.NAME]")
         adjectives = {name: self.adjective(name, spec) for name, spec in self.take(top, "", "adjectives", dict, {}).items()}
         item = self.take(top, "", "item", dict, {})
+        self.known(top, "the top level", ("name", "label", "item", "fields", "adjectives", "quality", "layers", "data_packs", "openers"))
+        self.known(item, "item", ("noun", "nouns", "counter", "series", "currency", "price_note", "variants"))
         main = self.path
         result = Domain(
             name=self.take(top, "", "name", str, self.folder.name),
@@ -108,9 +110,9 @@ class _Reader:
             price_note=self.texts(item, "price_note"),
             fields=fields,
             adjectives=adjectives,
-            quality=tuple(Quality(**q) for q in top.get("quality", ())),
-            layers=tuple(Layer(**{k: v for k, v in layer.items()}) for layer in top.get("layers", ())),
-            data_packs=tuple(DataPack(**pack) for pack in top.get("data_packs", ())),
+            quality=tuple(self.record(Quality, "quality", q) for q in top.get("quality", ())),
+            layers=tuple(self.record(Layer, "layers", layer) for layer in top.get("layers", ())),
+            data_packs=tuple(self.record(DataPack, "data_packs", pack) for pack in top.get("data_packs", ())),
             variants=tuple(item.get("variants", ())),
             openers={k: tuple(v) for k, v in self.take(top, "", "openers", dict, {}).items()},
             people=self.people(),
@@ -119,6 +121,15 @@ class _Reader:
         )
         self.path = main
         return result
+
+    def record(self, kind: type[T], where: str, spec: object) -> T:
+        """A dataclass from its TOML table."""
+        if not isinstance(spec, dict):
+            raise self.fail(where, "should be a table")
+        try:
+            return kind(**spec)
+        except TypeError as error:
+            raise self.fail(where, str(error).split("__init__() ")[-1]) from None
 
     def texts(self, table: Table, name: str) -> Texts:
         value = table.get(name, {})
@@ -149,7 +160,7 @@ class _Reader:
         conditions = tuple(self.condition(f"adjectives.{name}", c) for c in spec.get("conditions", ()))
         if not conditions:
             raise self.fail(f"adjectives.{name}", "needs at least one condition, [field, op, value]")
-        return Adjective(name=name, conditions=conditions, hard=bool(spec.get("hard")), label=self.texts(spec, "label"), query=str(spec.get("query", "")))
+        return Adjective(name=name, conditions=conditions, hard=bool(spec.get("hard")), label=self.texts(spec, "label"))
 
     def condition(self, where: str, spec: object) -> Condition:
         match spec:

@@ -6,18 +6,20 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import click
 import typer
 
-from zhiyin.errors import CatalogError, ControlError, ZhiyinError
+from zhiyin.errors import CatalogError, ZhiyinError
 
 app = typer.Typer(name="zhiyin", help="Zhiyin 知音: a conversational recommender in Chinese and English.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+data_app = typer.Typer(help="Opt-in data packs: ratings and texts under their own licences.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
 
-DomainOption = Annotated[Optional[str], typer.Option("--domain", help="domain pack: a built-in name (movies, phones) or a folder")]
-ItemsOption = Annotated[Optional[Path], typer.Option("--items", help="talk about this CSV, JSON, JSONL or Parquet file instead")]
-StoreOption = Annotated[Optional[str], typer.Option("--store", help="where conversations are kept: memory: or sqlite:///PATH")]
+DomainOption = Annotated[str | None, typer.Option("--domain", help="domain pack: a built-in name (movies, phones) or a folder")]
+ItemsOption = Annotated[Path | None, typer.Option("--items", help="talk about this CSV, JSON, JSONL or Parquet file instead")]
+StoreOption = Annotated[str | None, typer.Option("--store", help="where conversations are kept: memory: or sqlite:///PATH")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -28,10 +30,10 @@ def run(arguments: list[str]) -> int:
     except click.UsageError as error:
         print(f"error: {error.format_message()}\nTry: zhiyin --help", file=sys.stderr)
         return 2
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         return 1
     except click.exceptions.Exit as stop:
-        return stop.exit_code
+        return int(stop.exit_code)
     except ZhiyinError as error:
         print(f"error: {error}" + (f"\n{error.hint}" if error.hint else ""), file=sys.stderr)
         return 4 if isinstance(error, CatalogError) else 1
@@ -73,22 +75,93 @@ def recommend(
 ) -> None:
     """One answer to one wish, without a conversation."""
     from zhiyin.assistant import Assistant
+    from zhiyin.cli.terminal import print_reply
 
-    with Assistant(domain=domain or "", items=items, warn=_warn) if domain else Assistant(items=items, warn=_warn) as assistant:
-        reply = assistant.say(wish)
-        cards = reply["items"]
-        if isinstance(cards, list):
-            reply["items"] = cards[:limit]
-        if json_:
-            print(json.dumps(reply, ensure_ascii=False))
-        else:
-            from zhiyin.cli.terminal import print_reply
+    with Assistant(domain=domain, items=items, warn=_warn) as assistant:
+        reply = assistant.say(wish, limit=limit)
+    if json_:
+        print(json.dumps(reply, ensure_ascii=False))
+    else:
+        print_reply(reply)
 
-            print_reply(reply, assistant.wording)
+
+@app.command()
+def validate(path: Annotated[Path, typer.Argument(help="a pack's folder or name, or a catalogue file")], json_: JsonOption = False) -> int:
+    """Check a domain pack or a catalogue file; what is wrong, a line each."""
+    from zhiyin.cli.checks import check_file, check_folder
+
+    return check_file(path, as_json=json_) if path.is_file() else check_folder(path, as_json=json_)
+
+
+@app.command("import")
+def import_(
+    kind: Annotated[str, typer.Argument(help="items (users, events and orders come with the service)")],
+    files: Annotated[list[Path], typer.Argument(help="CSV, JSON, JSONL or Parquet files")],
+    domain: DomainOption = None,
+    errors: Annotated[Path | None, typer.Option(help="where rejected rows are written, with line and reason")] = None,
+    out: Annotated[Path | None, typer.Option(help="the cleaned catalogue, JSONL; default: beside the first file")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="count only, write nothing")] = False,
+    on_error: Annotated[str, typer.Option("--on-error", help="skip bad rows, or stop at the first")] = "skip",
+) -> int:
+    """Clean catalogue files into one JSONL: duplicates merged, formats converted, bad rows set apart."""
+    from zhiyin.cli.imports import import_items
+
+    if kind != "items":
+        raise click.UsageError(f"{kind!r} cannot be imported yet; items can")
+    if on_error not in {"skip", "stop"}:
+        raise click.UsageError(f"--on-error is skip or stop, not {on_error!r}")
+    return import_items(files, domain=domain, errors=errors, out=out, dry_run=dry_run, stop=on_error == "stop")
+
+
+@app.command()
+def train(
+    domain: DomainOption = None,
+    intent: Annotated[bool, typer.Option("--intent", help="fit the intent weights of a pack's samples.jsonl")] = False,
+    vectors: Annotated[bool, typer.Option("--vectors", help="embed the pack's items and ship the vectors with it")] = False,
+) -> int:
+    """Fit what ships with a pack: its intent weights, its item vectors."""
+    from zhiyin.cli.training import fit_intent, ship_vectors
+
+    if not (intent or vectors):
+        raise click.UsageError("say what to train: --intent, --vectors or both")
+    if intent:
+        fit_intent(domain or "movies")
+    if vectors:
+        ship_vectors(domain or "movies")
+    return 0
+
+
+@app.command()
+def doctor(json_: JsonOption = False) -> int:
+    """What is installed, what is missing, every setting and where it came from."""
+    from zhiyin.cli.checks import diagnose
+
+    return diagnose(as_json=json_)
+
+
+@data_app.command("list")
+def data_list(domain: DomainOption = None, json_: JsonOption = False) -> None:
+    """The data packs of a domain, with licence and state."""
+    from zhiyin.cli.packs import show_packs
+
+    show_packs(domain, as_json=json_)
+
+
+@data_app.command("add")
+def data_add(name: Annotated[str, typer.Argument(help="a pack's name, from: zhiyin data list")], domain: DomainOption = None) -> None:
+    """Fetch a data pack and verify it; its licence is shown first."""
+    from zhiyin.cli.packs import fetch_pack
+
+    fetch_pack(name, domain)
+
+
+@data_app.command("remove")
+def data_remove(name: Annotated[str, typer.Argument(help="a pack's name")]) -> None:
+    """Delete a data pack from this machine."""
+    from zhiyin.cli.packs import drop_pack
+
+    drop_pack(name)
 
 
 def _warn(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-_ = ControlError

@@ -106,7 +106,9 @@ class _Sayer:
         counted = self.wording.counted(len(slate), self.language).strip()
         mode = act.mode if wishes or act.mode not in {"new", "refined", "undone"} else "new_plain"
         lines = [self.pick("recommend", mode, counted=counted, wishes=wishes, basis=self.wording.titles(query.basis[:3], self.language))]
-        reasons = [self.wording.reason(r, self.language) for r in slate[0].reasons[:_MAX_REASONS_SAID]] if slate else []
+        # The wishes were just named; of the first item, what else speaks for it is worth saying.
+        own = [r for r in slate[0].reasons if r.kind != "wish"] or list(slate[0].reasons) if slate else []
+        reasons = [self.wording.reason(r, self.language) for r in own[:_MAX_REASONS_SAID]]
         if reasons:
             joined = ("，" if self.language == "zh" else "; ").join(reasons)
             lines.append(self.pick("recommend", "first", title=self.wording.title(slate[0].item, self.language, marked=True), reason=joined))

@@ -169,9 +169,9 @@ class Wording:
             case "wish":
                 quoted = f"“{reason.source}”" if reason.source else ""
                 fact = value if self._telling(reason.field) else f"{label} {value}"
-                if language == "zh":
-                    return f"符合你说的{quoted}：{fact}" if quoted else f"{fact}"
-                return f"matches your {quoted}: {fact}" if quoted else fact
+                if not quoted:
+                    return fact
+                return f"{fact}（你说{quoted}）" if language == "zh" else f"{fact} (you said {quoted})"
             case "similar" | "behaviour":
                 other = self.catalog.item(ItemId(reason.source))
                 name = self.title(other, language, marked=True) if other else reason.source

@@ -14,7 +14,7 @@ from zhiyin.retrieve.collaborative import ItemNeighbours
 from zhiyin.retrieve.dense import cosine_scores, spread
 from zhiyin.retrieve.keyword import KeywordIndex
 from zhiyin.retrieve.similar import Similarity
-from zhiyin.retrieve.wishes import closeness, order_scores, soft_scores
+from zhiyin.retrieve.wishes import central_scores, closeness, order_scores, soft_scores
 from zhiyin.types import ItemId, Op, Query
 
 Floats = NDArray[np.float64]
@@ -24,13 +24,17 @@ WEIGHTS: Mapping[str, float] = {
     "order": 5.0,  # "the cheapest"
     "wish": 3.0,  # soft wishes met
     "similar": 2.5,  # like the items named
-    "dense": 1.4,  # meaning of the words no field covers
-    "keyword": 1.2,  # the words themselves
+    "dense": 1.8,  # meaning of the words no field covers
+    "keyword": 0.9,  # the words themselves
     "taste": 1.2,  # this user's likes and dislikes
     "collaborative": 1.0,  # users who liked the same
     "near": 1.0,  # close to "about"
+    "central": 0.35,  # the value wished for leads the item's list: a comedy before a drama that is also one
     "popular": 1.0,  # what speaks for the item unasked
 }
+
+
+UNDESCRIBED = 0.5
 
 
 class Retriever:
@@ -40,6 +44,8 @@ class Retriever:
         self.catalog, self.embedder, self.vectors = catalog, embedder, vectors
         self.keywords, self.neighbours = keywords, neighbours
         self.similarity = Similarity(catalog, vectors)
+        # Of an item without a description only the title speaks: a match there says less.
+        self._described = np.array([1.0 if item.texts else UNDESCRIBED for item in catalog.items])
 
     def __call__(self, query: Query) -> Pool:
         """The pool of a query: rows that pass, each source's scores, and their weighted total."""
@@ -64,6 +70,7 @@ class Retriever:
         found: dict[str, Floats | None] = {
             "order": order_scores(self.catalog, query.wishes, rows),
             "wish": soft_scores(self.catalog, query.wishes, rows),
+            "central": central_scores(self.catalog, query.wishes, rows),
             "near": closeness(self.catalog, query.wishes, rows),
             "similar": self.similarity.to(basis)[rows] if basis else None,
             "taste": self.similarity.to(_strongest(taste))[rows] if taste else None,
@@ -71,8 +78,9 @@ class Retriever:
             "popular": self.catalog.prior[rows],
         }
         if query.topic:
-            found["keyword"] = self.keywords.scores(query.topic, len(self.catalog))[rows]
-            found["dense"] = self._dense(query.topic, rows)
+            found["keyword"] = self.keywords.scores(query.topic, len(self.catalog))[rows] * self._described[rows]
+            dense = self._dense(query.topic, rows)
+            found["dense"] = None if dense is None else dense * self._described[rows]
         return found
 
     def _dense(self, text: str, rows: NDArray[np.int32]) -> Floats | None:

@@ -11,7 +11,7 @@ import rjieba
 import tantivy
 from numpy.typing import NDArray
 
-from zhiyin.text import is_cjk, plain, stem, tokens
+from zhiyin.text import STOP, is_cjk, plain, stem, tokens
 
 Floats = NDArray[np.float64]
 _HEAP = 64_000_000
@@ -55,7 +55,7 @@ class KeywordIndex:
     def scores(self, query: str, size: int, *, limit: int = 400) -> Floats:
         """BM25 over the best's, by row, shape (size,); 0 for rows not among the best `limit`."""
         result = np.zeros(size)
-        terms = [w for w in words(query) if len(w) > 1 or is_cjk(w)]
+        terms = [w for w in words(query) if len(w) > 1 and w not in STOP]
         if not terms:
             return result
         parsed = tantivy.Query.boolean_query([(tantivy.Occur.Should, tantivy.Query.term_query(self._index.schema, "body", term)) for term in dict.fromkeys(terms)])

@@ -39,6 +39,14 @@ def closeness(catalog: Catalog, wishes: Sequence[Wish], rows: Rows) -> Floats | 
     return np.mean(scores, axis=0)  # type: ignore[no-any-return]
 
 
+def central_scores(catalog: Catalog, wishes: Sequence[Wish], rows: Rows) -> Floats | None:
+    """How far up in each item's own list the wanted values stand (1, 1/2, 1/3 ...), the mean over hard value wishes; None without any."""
+    wanted = [w for w in wishes if w.hard and w.op in {Op.ANY_OF, Op.ALL_OF} and isinstance(w.value, tuple) and catalog.domain.fields[w.field].kind == "list" and not catalog.domain.fields[w.field].people]
+    if not wanted:
+        return None
+    return np.mean([catalog.centrality(w.field, [str(v) for v in w.value], rows) for w in wanted if isinstance(w.value, tuple)], axis=0)  # type: ignore[no-any-return]
+
+
 def order_scores(catalog: Catalog, wishes: Sequence[Wish], rows: Rows) -> Floats | None:
     """Rank positions in [0, 1] by the superlative asked for ("cheapest", 最新), unknown values last; None without one."""
     wish = next((w for w in reversed(wishes) if w.op is Op.LIKE), None)

@@ -14,10 +14,10 @@ def _words(*patterns: str) -> re.Pattern[str]:
 # --- polarity ---
 NOT_NEGATION = _words(
     r"\bno (?:more|less|fewer|longer|later|older|higher|lower|bigger|shorter) than\b", r"\bnot (?:more|less|only|sure|bad|over|under|above|below|exceeding|too bad)\b", r"\bno (?:idea|problem|matter|worries|way)\b",
-    r"\bwhy not\b", r"\bcan'?t wait\b", r"\bdon'?t (?:know|mind|care)\b", r"\bnothing (?:special|much|in particular|specific)\b", r"\bif not\b", r"\bno (?:preference|limit)\b", r"\bhaven'?t (?:seen|watched|decided)\b",
+    r"\bwhy not\b", r"\bcan'?t wait\b", r"\bdon'?t (?:know|mind|care)\b", r"\bnothing (?:special|much|in particular|specific|over|above|more than|beyond)\b", r"\bif not\b", r"\bno (?:preference|limit)\b", r"\bhaven'?t (?:seen|watched|decided)\b",
     r"\bnot (?:seen|watched)\b", r"\bdo(?:es)?n'?t matter\b", r"\bnot (?:necessarily|just)\b", r"\bno need\b",
     r"不错|不贵|不太贵|不重|不卡|不得不|不过|不仅|不但|不只|不光|不管|不论|差不多|要不|不好意思|不知道|不超过|不要超过|别超过|不能超过|不高于|不低于|不多于|不少于|不大于|不小于|不到|不足|不长于|不晚于|不早于|不短于",
-    r"不费脑|不用动脑|不烧脑|不沉重|有没有|好不好|是不是|能不能|可不可以|要不要|行不行|会不会|没关系|没问题|不限|没看过|还没|不一定|不客气|不用谢|不好看|别高于|不要高于|不要太|别太|不太|不怎么|不同|不一样|别的|特别|分别|类别|级别|告别|性别|个别|差别|区别",
+    r"不费脑|不用动脑|不烧脑|不沉重|有没有|好不好|不要求|是不是|能不能|可不可以|要不要|行不行|会不会|没关系|没问题|不限|没看过|还没|不一定|不要求|不客气|不用谢|不好看|别高于|不要高于|不要太|别太|不太|不怎么|不同|不一样|别的|特别|分别|类别|级别|告别|性别|个别|差别|区别",
 )  # fmt: skip
 NEGATION = _words(
     r"\b(?:no|not|without|except(?: for)?|excluding|exclude|anything but|everything but|other than|apart from|aside from|besides|don'?t|do not|doesn'?t|isn'?t|aren'?t|hate|hates|hated|dislike|avoid|never|nothing(?! phone)|nor|neither|"
@@ -42,7 +42,7 @@ LIFT = re.compile(
     r"\b(?:any|whatever|whichever)\s+(?P<a>[a-z ]{3,20}?)(?:\s+(?:is|are|will|would|works|goes|does|at all|is fine|be fine|will do|ok|okay|you like|really))|"
     r"\b(?:forget|drop|ignore|remove|never ?mind|scrap|lift|clear|cancel|skip)\s+(?:about\s+)?(?:the\s+|my\s+|that\s+)?(?P<b>[a-z ]{3,24})|"
     r"\b(?P<c>[a-z ]{3,20}?)\s+(?:doesn'?t|does not|don'?t|do not|no longer)\s+matters?|\b(?:don'?t|do not) care (?:about\s+)?(?:the\s+|which\s+|what\s+)?(?P<d>[a-z ]{3,20})|"
-    r"\bno\s+(?P<e>[a-z]{3,12})\s+(?:limit|preference|restriction|requirement|constraint)|\bno (?:limit|preference|restriction)s? (?:on|for|about) (?:the )?(?P<f>[a-z ]{3,16})|\b(?:doesn'?t|does not) have to be (?P<k>[a-z0-9 -]{2,20})|\bno need for (?P<l>[a-z0-9 -]{2,20})|"
+    r"\bno\s+(?P<e>[a-z]{3,12})\s+(?:limit|preference|restriction|requirement|constraint)|\b(?P<m>[a-z]{3,12}) no limit|\bno (?:limit|preference|restriction)s? (?:on|for|about) (?:the )?(?P<f>[a-z ]{3,16})|\b(?:doesn'?t|does not) have to be (?P<k>[a-z0-9 -]{2,20})|\bno need for (?P<l>[a-z0-9 -]{2,20})|"
     r"(?P<g>[\u4e00-\u9fff]{1,5}?)(?:都|也)?(?:不限|无所谓|随便|随意|不重要|都行|都可以|没要求|不要求|不限制|没有要求|没限制|都无所谓|不管了|不作要求)|(?:不限|不管|不在乎|不用管|去掉|取消|忽略|不要求|不一定要|不需要|不考虑|别管|放宽|什么|任何)(?P<h>[\u4e00-\u9fff]{2,5}?)(?:都行|都可以|的?限制|了|$|的?条件|也行|的?要求)|不限(?P<i>[\u4e00-\u9fff]{2,4})|不(?:一定|用|需要)(?:要|非得|非要|是)*(?P<j>[\u4e00-\u9fffa-z0-9]{1,8})(?:的|了|$)"
 )
 
@@ -62,7 +62,7 @@ ALL_SEEN = _words(r"\b(?:seen|watched|know|have|owned?|heard of) (?:all|them|bot
 SIMILAR = _words(r"\b(?:similar|like (?:it|that|this|these|those|them)|more like|same (?:vibe|kind|style|sort|type)|along those lines|in the same vein|alike|of that kind|what else)\b|\b(?:something|anything|movies?|films?|phones?|one|ones|stuff|things?) (?:like|similar|such as)\b|\blike\b(?=\s+(?:the\s+)?(?:first|second|third|last)\b)", r"类似|相似|差不多的|一样的|同类|同样|这样的|那样的|这种|那种|像.{1,20}(?:的|一样|那样)|这类|同款|同风格|之类")
 
 # --- talking about items ---
-COMPARE = _words(r"\b(?:compare|comparison|versus|vs\.?|difference|differences|differ|which (?:one|of|is|do)(?:.{0,20})\b(?:better|best|should|cheaper|longer|newer|recommend)|better,? .{1,40} or|side by side)\b", r"对比|比较(?!便宜|贵|好看|新|轻|喜欢|小|大|短|长|适合|老|便|简单|温|轻松)|比一比|比一下|哪[个款部一].{0,6}(?:好|更|强|值|推荐|划算|合适|便宜)|区别|差别|谁更|pk|二选一|怎么选|选哪")
+COMPARE = _words(r"\b(?:compare|comparison|versus|vs\.?|difference|differences|differ|which (?:one|of|is|do)(?:.{0,20})\b(?:better|best|should|cheaper|longer|newer|recommend)|better,? .{1,40} or|side by side)\b", r"(?:和|跟|与).{1,16}比(?!较)|对比|比较(?!便宜|贵|好看|新|轻|喜欢|小|大|短|长|适合|老|便|简单|温|轻松)|比一比|比一下|哪[个款部一].{0,6}(?:好|更|强|值|推荐|划算|合适|便宜)|区别|差别|谁更|pk|二选一|怎么选|选哪")
 EXPLAIN = _words(r"\bwhy\b(?! not)|\bhow come\b|\bwhat makes\b|\bwhat(?:'s| is) the reason\b|\breasons? (?:for|behind)\b|\bexplain\b|\bbased on what\b", r"为什么|为啥|为何|凭什么|理由|怎么(?:会)?推荐|怎么想到|原因|依据")
 SERVICE = _words(r"\b(?:my|the|an?) (?:order|refund|delivery|package|parcel|shipment|invoice|warranty|return)s?\b|\b(?:track|cancel|return|refund) (?:my|an?|the|it)\b|\bcustomer (?:service|support)\b|\bwhere(?:'s| is) my\b|\bshipping (?:status|fee|cost)\b|\btracking number\b|\bspeak to (?:a )?(?:human|agent)\b", r"订单|快递|物流|退货|退款|换货|发货|客服|售后|保修|发票|到货|收货|运费|人工服务|单号|退换")
 GREET = re.compile(r"\s*(?:hi|hello|hey|hiya|yo|good (?:morning|afternoon|evening|day)|greetings|howdy|what'?s up|sup|how are you|how'?s it going|nice to meet you|你好|您好|嗨|哈喽|哈啰|早上好|早安|下午好|晚上好|早|在吗|在不在|hello呀|hi呀|喂|大家好|最近怎么样|吃了吗)(?:\s+(?:there|all|everyone|zhiyin|again|buddy|friend))?[\s,.!?~，。！？呀啊哦吖哈知音]*")
@@ -96,11 +96,3 @@ SIGNALS: tuple[tuple[Signal, re.Pattern[str]], ...] = (
 )
 PERMIT = re.compile(r"\s*(?:movies?|films?|phones?|ones?)?\s*(?:(?:is|are|would be)\s+(?:also\s+)?(?:fine|ok|okay|allowed|good|acceptable|welcome)|(?:片|的|类)?(?:也|都)(?:行|可以|能接受|没问题|好|OK|ok))")
 BUDGET = re.compile(r"\b(?:budget|spend|afford)\b|预算|控制在|最多花")
-
-# Words that carry no topic.
-STOP = frozenset(
-    "a about after all also am an and any anyone anything are as at be been best better but by can could did do does for from get give go good got great had has have hello help her here hey hi him his how i id if ill im in into is it its ive just kind know let lets like list lot love loved me mind mood more most movie much my need new nice no not now of off ok okay on one ones only or other our out over pick please really recommend recommendation s see show so some somebody someone something sort stuff such suggest suggestion sure t take tell than thank thanks that thats the their them then there these they thing things this those to today tonight too try up us use very want wanna was watch watching we well were what whats when where which while who why will with would yes you your years year old feel feels feeling looking find search make made maybe enjoy enjoyed else again another around based both buy film films movies phone phones come came day days people person say said set time times way work works got im youre hes shes dont doesnt didnt isnt cant wont where whose without under within inside actually really pretty quite bit little few couple instead rather still even ever never next last first second third featuring starring called named titled think thought seen saw watched hope wish prefer".split()  # noqa: SIM905
-)
-STOP_ZH = frozenset(
-    "的 了 吗 呢 吧 啊 呀 哦 嗯 我 你 您 他 她 它 我们 你们 想 要 看 买 给 来 有 没有 没 是 不 都 也 还 就 和 与 或 或者 在 到 把 被 让 那 这 哪 个 部 款 点 一点 些 一些 一个 一部 一款 一下 几 几部 几个 推荐 求 找 帮 帮我 什么 怎么 怎样 如何 哪些 哪个 可以 能 会 想要 想看 想买 喜欢 比较 最 很 太 更 再 又 请 请问 麻烦 谢谢 电影 影片 片子 片 手机 好 好看 不错 适合 关于 类似 一样 差不多 左右 以内 以下 以上 之间 预算 元 块 钱 块钱 今天 今晚 现在 最近 时候 东西 人 用 看看 说 讲 觉得 知道 有没有 那种 这种 那个 这个 里面 里 中 上 下 大概 因为 所以 但是 但 而且 如果 最好 不要 别 除了 其他 别的 还是 只 只要 就是 一 两 三 二 种 类 型 类型 方面 感觉 心情 换 换成 以后 以前 之后 之前 年 年代 啥 呗 嘛 哈 同时 及 等 跟 像 为 对 从 向 于 之 部分 新 老 小 大 多 少 便宜 一起 给我 来点 来个 吧 行 够 挺 蛮 超 真 非常 特别 十分 有点 第 前 后 款式 推荐几部 几款".split()  # noqa: SIM905
-)

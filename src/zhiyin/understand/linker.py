@@ -11,7 +11,7 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from zhiyin.catalog.columns import Catalog
-from zhiyin.text import COMMON, Token, is_cjk, key, stem, tokens
+from zhiyin.text import COMMON, STOP, Token, is_cjk, key, stem, tokens
 from zhiyin.types import ItemId
 from zhiyin.understand.phrases import Mention, People, Phrasebook, Titles
 
@@ -98,13 +98,16 @@ class Linker:
         """The rows of a title within a few letters of this one."""
         if len(phrase) < 4:
             return []
-        cutoff = 70 if is_cjk(phrase) else 84
-        best = process.extractOne(phrase, self._title_keys, scorer=fuzz.ratio, score_cutoff=cutoff)
+        if is_cjk(phrase):
+            best = process.extractOne(phrase.replace(" ", ""), self._chinese_titles, scorer=fuzz.ratio, score_cutoff=74)
+            return self._titles.meanings[best[2]] if best else []
+        best = process.extractOne(phrase, self._titles.meanings.keys(), scorer=fuzz.ratio, score_cutoff=84)
         return self._titles.meanings[best[0]] if best else []
 
     @cached_property
-    def _title_keys(self) -> list[str]:
-        return list(self._titles.meanings)
+    def _chinese_titles(self) -> dict[str, str]:
+        """Key -> the title without the spaces between its characters, which would make all titles alike."""
+        return {phrase: phrase.replace(" ", "") for phrase in self._titles.meanings if is_cjk(phrase)}
 
     def _titles_of(self, rows: Sequence[int], text: str, end: int) -> Titles:
         """The items, those of a year said right after the title first."""
@@ -148,13 +151,13 @@ class Linker:
             return capitals and inside and bool(before and after)
         if capitals and inside:
             return True
-        return (bool(before and after) and not re.search(r"\b(?:of|in|than)\s*$", text[:start])) or (whole and len(words) > 1 and capitals)
+        return (bool(before and after) and not re.search(r"\b(?:of|in|than)\s*$", text[:start])) or (whole and capitals and (len(words) > 1 or phrase not in STOP))
 
     def _misspelt_titles(self, text: str, words: Sequence[Token]) -> list[Mention]:
         """A run of unknown words close to a title of the same number of words ("shawshenk redemption")."""
         mentions = []
         for first, token in enumerate(words):
-            if len(token.text) < 6 or not token.text.isascii() or token.text in self._vocabulary or token.text in COMMON or token.text in self._known:
+            if len(token.text) < 6 or not token.text.isascii() or token.text in self._vocabulary or {token.text, stem(token.text)} & (COMMON | self._known):
                 continue
             near = [w for w, *_ in process.extract(token.text, self._bucket(token.text), scorer=OSA.distance, score_cutoff=_allowed(token.text), limit=6)]
             for word in near:

@@ -125,7 +125,9 @@ def _fitting(what: str, message: Message, state: State, linker: Linker) -> list[
 
 def _resolve(mentions: list[Mention]) -> list[Mention]:
     """Overlapping mentions decided: the longest stands, titles and names before words of the same length; masked ones go."""
-    ranked = sorted(mentions, key=lambda m: (-(m.end - m.start), not m.of(Titles), not m.of(People), m.start))
+    nouns = {m.start for m in mentions if m.of(Noun)}
+    led = {(m.start, m.end) for m in mentions if m.of(People) and nouns & {m.end, m.end + 1}}  # "Hitchcock films": the man, not the film of that name
+    ranked = sorted(mentions, key=lambda m: (-(m.end - m.start), (m.start, m.end) in led and not m.of(People), not m.of(Titles), not m.of(People), m.start))
     kept: list[Mention] = []
     for mention in ranked:
         if not any(mention.start < k.end and k.start < mention.end for k in kept):

@@ -27,7 +27,13 @@ _ZH = "零〇一二两俩仨三四五六七八九"
 _NUMBER = re.compile(
     rf"(?P<zh>(?:{_ARABIC})?[{_ZH}十百千万亿](?:[{_ZH}十百千万亿]|(?<=[十百千万亿])(?:\d+(?:\.\d+)?))*)"
     rf"|(?P<ar>(?<![\w.])-?(?:{_ARABIC})(?:e[+-]?\d+)?|(?<=[^\W\d])(?:{_ARABIC}))(?:\s?(?P<scale>k|w|{_EN_SCALE})(?![a-z\d]))?"
-    rf"|\b(?P<en>(?:(?:a|half an?|an?) (?=(?:{_EN_SCALE})\b))?(?:(?:{_EN_WORD}|{_EN_SCALE})(?:[\s-]+(?:and )?(?=(?:{_EN_WORD}|{_EN_SCALE})\b))?)+)\b"
+    rf"|\b(?P<en>(?:(?:a|half an?|an?) (?=(?:{_EN_SCALE})\b))?(?:(?:{_EN_WORD}|{_EN_SCALE})(?:[\s-]+(?:(?<=hundred )and |(?<=thousand )and )?(?=(?:{_EN_WORD}|{_EN_SCALE})\b))?)+)\b"
+)
+# Words that only look like numbers: 十分好看, 万一, 一起, 双十一, "no one", "thanks a million".
+_NO_NUMBER = re.compile(
+    r"十分(?!钟|以|之|左|上|的)|百分百|百分之百|一起|千万(?=别|不|要|注|记|小心|得)|万一|万能|千里|百搭|[乱杂]七八糟|统一|一直|一点(?!五|[零一二三四五六七八九]\d)|一定|一般般?|一下|一模一样|一样|一言|一路|一些|一种|一会|唯一|一旦|一切|一共|一再|"
+    r"二手|双十[一二]|(?:星期|周|礼拜)[一二三四五六日天]|三心二意|[一二三四五六七八九十]+颜[一二三四五六七八九十]色|独一无二|四川|零食|三星|一加|万达|百度|千禧|十足|百度|五一|十一长假|七上八下|三国|四大|八卦|九寨沟|百货|三观|四六级|第[一二三四五六七八九十]+次|万人迷|"
+    r"\b(?:no|any|some|every|this|that|which|each|the|another|last|first|new|good|a) one\b|\bone (?:of|day|more|another)\b|\bthanks a million\b|\bone[- ]of[- ]a[- ]kind\b"
 )
 _POINT = re.compile(rf"([{_ZH}十]+)点([{_ZH}]+)")
 
@@ -48,6 +54,7 @@ def read_numbers(text: str) -> list[Number]:
     """All numbers of a plain text, left to right, without overlaps."""
     found = []
     position = 0
+    text = _NO_NUMBER.sub(lambda m: "\0" * len(m[0]), text)
     for point in _POINT.finditer(text):
         found.append(Number(point.start(), point.end(), _zh_value(point[1]) + _decimals(point[2]), bare=point[0]))
     taken = [(n.start, n.end) for n in found]
@@ -55,7 +62,7 @@ def read_numbers(text: str) -> list[Number]:
         position = m.end()
         if any(m.start() < end and start < m.end() for start, end in taken):
             continue
-        number = _chinese(text, m) if m["zh"] else _arabic(m) if m["ar"] else _english(m)
+        number = _chinese(text, m) if m["zh"] else _arabic(text, m) if m["ar"] else _english(m)
         if number is not None:
             found.append(number)
             position = max(number.end, m.start() + 1)
@@ -66,10 +73,15 @@ def _decimals(digits: str) -> float:
     return float("0." + "".join(str(_DIGITS[d]) for d in digits))
 
 
-def _arabic(m: re.Match[str]) -> Number:
+def _arabic(text: str, m: re.Match[str]) -> Number:
     value = float(m["ar"].replace(",", ""))
     scale = float(_LETTERS.get(m["scale"] or "") or _EN_SCALES.get(m["scale"] or "", 1))
-    return Number(m.start(), m.end(), round(value * scale, 6), scale=scale, bare=m[0])
+    value = round(value * scale, 6)
+    if text[m.end() : m.end() + 1] == "多" and value >= 10:  # 3000多
+        digits = f"{value:.0f}"
+        step = 10.0 ** (len(digits) - len(digits.rstrip("0")))
+        return Number(m.start(), m.end() + 1, value, high=value + step, scale=scale, bare=m[0])
+    return Number(m.start(), m.end(), value, scale=scale, bare=m[0])
 
 
 def _english(m: re.Match[str]) -> Number | None:
@@ -87,7 +99,8 @@ def _english(m: re.Match[str]) -> Number | None:
             total, part = total + (part or 1) * _EN_SCALES[word], 0
     value = (total + part) * (0.5 if half else 1)
     end = m.start() + len(m[0].rstrip(" -"))
-    return Number(m.start(), end, value, bare=m[0])
+    scale = float(_EN_SCALES.get(words[-1], 1))
+    return Number(m.start(), end, value, scale=scale, bare=m[0])
 
 
 def _chinese(text: str, m: re.Match[str]) -> Number | None:
@@ -122,6 +135,8 @@ def _zh_span(run: str) -> tuple[float, float] | None:
         for c in m[3]:
             unit *= _UNITS[c]
         return float(_DIGITS[m[1]] * unit), float(_DIGITS[m[2]] * unit)
+    if re.fullmatch(rf"[{_ZH}]{{2}}", run) and _DIGITS[run[1]] - _DIGITS[run[0]] == 1 and _DIGITS[run[0]]:
+        return float(_DIGITS[run[0]]), float(_DIGITS[run[1]])  # 两三, 七八
     m = re.fullmatch(rf"([{_ZH}]?)十([{_ZH}])([{_ZH}])", run)
     if m and _DIGITS[m[3]] - _DIGITS[m[2]] == 1:
         tens = 10 * (_DIGITS[m[1]] if m[1] else 1)

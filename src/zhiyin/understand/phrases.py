@@ -100,8 +100,8 @@ class Phrasebook(Generic[T]):
 
     def add_key(self, phrase: str, meaning: T) -> None:
         """`add` for a surface already in key form."""
-        if not phrase:
-            return
+        if not phrase or phrase.isdigit():
+            return  # a bare number names nothing
         known = self.meanings.setdefault(phrase, [])
         if meaning not in known:
             known.append(meaning)

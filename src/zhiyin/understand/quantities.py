@@ -17,15 +17,15 @@ SYMBOLS = ("$", "¥", "￥", "€", "us$", "rmb", "cny", "usd", "eur")
 
 # Closed and open bounds, said before or after the amount.
 _APPROX_PRE = r"about|around|roughly|approximately|approx\.?|circa|near|close to|some|~|≈|大概|大约|大致|约|差不多|将近|接近|估计|也就"
-_GAP = rf"(?:\s*(?:the|a|an|of|year|price|is|just|在|是|为|要|到|{_APPROX_PRE}))*\s*(?:us\$|[$¥￥€]|rmb|cny)?\s*$"
+_GAP = rf"(?:\s*(?:the|a|an|of|year|price|is|just|在|是|为|要|到|花|出|付|给|{_APPROX_PRE}))*\s*(?:us\$|[$¥￥€]|rmb|cny)?\s*$"
 _PRE = {
-    "hi": r"under|within|in under|at most|no more than|not more than|not over|not exceeding|no longer than|not longer than|no older than|no higher than|no bigger than|no later than|"
-    r"up to|max(?:imum)?\.?|until|till|not above|capped at|budget (?:of|is|:)?|≤|<=|=<|不超过|不要超过|别超过|不能超过|不可超过|不高于|不多于|不大于|不长于|最多|至多|顶多|最高|最贵|上限|"
+    "hi": r"under|within|in under|at most|no more than|not more than|not over|not exceeding|no longer than|not longer than|no higher than|no bigger than|no later than|"
+    r"up to|max(?:imum)?\.?|until|till|not above|capped at|(?:can'?t|cannot|not|don'?t) go (?:above|over|beyond)|nothing (?:over|above|more than|beyond)|≤|<=|=<|不超过|不要超过|别超过|不能超过|不可超过|不高于|不多于|不大于|不长于|最多|至多|顶多|最高|最贵|上限|"
     r"控制在|限制在|不晚于|别高于|不要高于",
     "hi_open": r"less than|fewer than|lower than|smaller than|shorter than|lighter than|cheaper than|below|before|prior to|earlier than|older than|<|小于|低于|少于|不到|不足|短于|早于|轻于|比",
-    "lo": r"at least|no less than|not less than|no fewer than|no lower than|not under|not below|no shorter than|min(?:imum)?\.?|starting (?:at|from)|since|≥|>=|=>|至少|最少|起码|不低于|不少于|"
+    "lo": r"at least|no less than|not less than|no fewer than|no older than|no lower than|not under|not below|no shorter than|min(?:imum)?\.?|starting (?:at|from)|since|≥|>=|=>|至少|最少|起码|不低于|不少于|"
     r"不小于|不短于|最低|最起码|不早于|from (?=[^,.;]*(?:\bon\b|onwards?|upwards?|and (?:up|later|on)))",
-    "lo_open": r"more than|over|above|greater than|longer than|bigger than|larger than|newer than|later than|after|exceeding|higher than|heavier than|beyond|past|>|超过|高于|大于|多于|晚于|长于|超出|过了",
+    "lo_open": r"more than|over|above|greater than|longer than|bigger than|larger than|newer than|later than|pricier than|dearer than|more expensive than|after|exceeding|higher than|heavier than|beyond|past|>|超过|高于|大于|多于|晚于|长于|超出|过了",
 }
 _POST = {
     "hi": r"or less|or under|or below|or fewer|or cheaper|or lower|or shorter|or earlier|or older|max(?:imum)?|tops|at (?:the )?most|and under|and below|"
@@ -39,7 +39,7 @@ _PRE_RE = {name: re.compile(rf"(?:(?<![a-z])(?:{words})){_GAP}") for name, words
 _POST_RE = {name: re.compile(rf"\s*的?\s*(?:{words})(?![a-z])") for name, words in _POST.items()}
 _APPROX_RE = re.compile(rf"(?:(?<![a-z])(?:{_APPROX_PRE}))\s*(?:the\s*|a\s*|us\$|[$¥￥€]|rmb|cny)*\s*$")
 _BETWEEN = re.compile(r"(?:between|from|in|介于|从|在)?\s*(?:the )?(?:us\$|[$¥￥€]|rmb)?\s*$")
-_JOIN = re.compile(r"\s*(?:-{1,2}|~|to|到|至|through|till|until|和|与|and)\s*(?:the |about |around )?(?:us\$|[$¥￥€]|rmb)?\s*")
+_JOIN = re.compile(r"\s*(?:-{1,2}|~|to|到|至|through|till|until|和|与|and|or)\s*(?:the |about |around )?(?:us\$|[$¥￥€]|rmb)?\s*")
 _AFTER_RANGE = re.compile(r"\s*(?:之间|中间|区间|范围内?|以内|左右|之内)")
 
 _WORD_DECADES = {w: 1900 + 10 * n for n, w in enumerate("twenties thirties forties fifties sixties seventies eighties nineties".split(), 2)} | {"noughties": 2000}  # noqa: SIM905
@@ -85,6 +85,7 @@ class _Amount:
     unit: str = ""
     scale: float = 1
     decade: bool = False
+    approx: bool = False
 
 
 def read_quantities(text: str, units: Iterable[str], *, year: int, blocked: Sequence[tuple[int, int]] = ()) -> list[Quantity]:
@@ -107,14 +108,18 @@ def read_quantities(text: str, units: Iterable[str], *, year: int, blocked: Sequ
 
 @lru_cache(maxsize=32)
 def _unit_pattern(units: tuple[str, ...]) -> re.Pattern[str]:
-    words = "|".join(re.escape(u) + (r"(?![a-z])" if u[-1].isascii() and u[-1].isalpha() else "") for u in units)
-    return re.compile(rf"[\s-]?(?:{words})" if units else r"(?!)")
+    words = "|".join(re.escape(u) + r"(?![a-z])" if u[-1].isascii() and u[-1].isalpha() else re.escape(u) for u in units if u[0].isalnum() or len(u) > 1)
+    signs = "|".join(re.escape(u) for u in units if not u[0].isalnum() and len(u) == 1)
+    return re.compile(rf"[\s-]?(?:{words or '(?!)'})|(?:{signs or '(?!)'})")
 
 
 def _amounts(text: str, unit: re.Pattern[str], year: int, blocked: Sequence[tuple[int, int]]) -> list[_Amount]:
     dated = list(_dates(text, year))
     taken = [*blocked, *((a.start, a.end) for a in dated)]
-    plain = [_with_unit(text, n, unit) for n in read_numbers(text) if not _overlaps(n.start, n.end, taken)]
+    plain: list[_Amount] = []
+    for number in read_numbers(text):
+        if not _overlaps(number.start, number.end, [*taken, *((a.start, a.end) for a in plain[-1:])]):
+            plain.append(_with_unit(text, number, unit))
     return sorted(_durations(text, plain) + dated, key=lambda a: a.start)
 
 
@@ -129,12 +134,16 @@ def _with_unit(text: str, number: Number, unit: re.Pattern[str]) -> _Amount:
         low, high, end = low + 0.5, high + 0.5, end + 2
     elif m := re.compile(r" and a half(?= )").match(text, end):
         low, high, end = low + 0.5, high + 0.5, m.end()
-    if m := unit.match(text, end):
+    ish = re.compile(r"-?ish(?= )").match(text, end)
+    if m := unit.match(text, ish.end() if ish else end):
         name, end = m[0].strip(" -"), m.end()
+        if name == "块" and (tenth := re.compile(r"([一二三四五六七八九]|\d)(?![\d十百千万元块])").match(text, end)):  # 九块九
+            low = high = low + (_ZH_DIGIT.get(tenth[1]) or float(tenth[1])) / 10
+            end = tenth.end()
     else:
         if m := re.search(r"(?:us\$|[$¥￥€]|\brmb|\bcny|\busd|\beur)\s?$", text[:start]):
             name, start = m[0].strip().replace("us$", "$"), m.start()
-    return _Amount(start, end, low, high, name, number.scale)
+    return _Amount(start, end, low, high, name, number.scale, approx=bool(ish and name))
 
 
 def _durations(text: str, amounts: list[_Amount]) -> list[_Amount]:
@@ -181,9 +190,10 @@ def _dates(text: str, year: int) -> Iterable[_Amount]:
         if not _overlaps(m.start(), m.end(), spans):
             value = float(m["full"] or m["model"]) if m["full"] or m["model"] else float(m["short"]) + (1900 if int(m["short"]) > year % 100 + 1 else 2000)
             yield _Amount(m.start(), m.end(), value, value, YEAR)
-    for m in re.finditer(r"[一二][零〇一二三四五六七八九]{3}年(?!代)", text):
-        digits = "".join(str(_ZH_DIGIT.get(c, 0)) for c in m[0][:-1])
-        yield _Amount(m.start(), m.end(), float(digits), float(digits), YEAR)
+    for m in re.finditer(r"(?<![一二三四五六七八九十零〇])(?:[一二][零〇一二三四五六七八九]{3}|[零〇七八九][零〇一二三四五六七八九]|[两二]千(?:零[一二三四五六七八九])?)年(?!代|级|内|来|间|纪|龄|前)|\bthe year ((?:19|20)\d\d)\b", text):
+        digits = m[1] or "".join(str(_ZH_DIGIT.get(c, 0)) for c in m[0][:-1])
+        value = float(digits) if len(digits) == 4 else 2000.0 + _ZH_DIGIT.get(m[0][-2], 0) if "千" in m[0] else float(digits) + (1900 if int(digits) > year % 100 + 1 else 2000)
+        yield _Amount(m.start(), m.end(), value, value, YEAR)
 
 
 def _decade(m: re.Match[str]) -> tuple[float, float]:
@@ -240,10 +250,10 @@ def _range(text: str, first: _Amount, second: _Amount) -> Quantity | None:
     low, high = first.low, second.high
     if second.decade and not first.unit:
         low = first.low + (1900 if first.low < 100 else 0)
-    elif not first.unit and first.scale == 1 and second.scale > 1 and low < second.low / second.scale:
-        low *= second.scale  # 3到5千
-    elif not first.unit and second.unit in {"小时", "hours", "hour", "万"}:
-        pass
+    elif (not first.unit or first.unit in SYMBOLS) and first.scale == 1 and second.scale > 1 and low < second.low / second.scale:
+        low *= second.scale  # 3到5千, $2-3k
+    if between.strip() == "or" and not high - low == max(second.scale, 1):
+        return None  # "five or six thousand" is a span, "5 or 10" two amounts
     if low > high:
         if text[first.end : second.start].strip() == "-" and not second.unit:
             return None
@@ -264,18 +274,18 @@ def _bounded(text: str, amount: _Amount) -> Quantity:
     start, end = amount.start, amount.end
     before = text[max(0, start - 40) : start]
     offset = start - len(before)
-    approx = _APPROX_RE.search(before)
+    approx = _APPROX_RE.search(before) or (re.search(r"$", before) if amount.approx else None)
     low, high = amount.low, amount.high
     core = (start, end)
-    for name in ("hi", "hi_open", "lo", "lo_open"):
-        m = _PRE_RE[name].search(before)
-        if m is None or (m[0].startswith("比") and not re.match(r"\s*\S{0,3}(?:便宜|低|少|短|小|轻|早)", text[end:])):
+    led = [(m.start(), name, m) for name, pattern in _PRE_RE.items() if (m := pattern.search(before))]
+    for _, name, m in sorted(led, key=lambda found: found[0]):  # the longest: "not under" before "under"
+        if m[0].startswith("比") and not re.match(r"\s*\S{0,3}(?:便宜|低|少|短|小|轻|早)", text[end:]):
             continue
         if name == "lo" and m[0].startswith("from"):
             tail = re.compile(r"\s*(?:onwards?|on|and (?:up|later|on)|upwards?)").match(text, end)
             end = tail.end() if tail else end
-        if name == "hi" and m[0].startswith("budget") and _POST_RE["approx"].match(text, end):
-            continue
+        if name == "hi" and amount.low != amount.high and amount.unit == YEAR and m[0].startswith(("within", "in")):
+            continue  # "within the last two years" is the span itself
         # 不超过5000左右, "under 3000 or so": the bound is meant
         tail = _POST_RE["approx"].match(text, end) or (_POST_RE["hi"].match(text, end) if name == "hi" else None)
         return _interval(name, amount, (offset + m.start(), tail.end() if tail else end), core)

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import rjieba
 from numpy.typing import NDArray
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Domain
-from zhiyin.text import is_cjk
+from zhiyin.text import STOP, is_cjk, tokens
 from zhiyin.types import Edit, ItemId, Judgement, Language, Notice, Opinion, Sentiment, Signal, State, Turn, Understanding
 from zhiyin.understand import cues
 from zhiyin.understand.classifier import INTENTS, IntentClassifier, softmax
@@ -31,6 +32,8 @@ from zhiyin.understand.wishes import WishReader
 
 EmbedQuery = Callable[[str], NDArray[np.float32]]
 MAX_COUNT = 20
+DEFAULT_SAMPLES = Path(__file__).parent.parent / "domains" / "phones"  # for catalogues without a pack: a shop's way of talking
+BELIEF = 0.75  # weight of the classifier's logits beside the rules' evidence
 _COUNT = re.compile(r"(?:^|\b(?:give me|show me|recommend|suggest|find|find me|list|just|only|top|want|need|pick|get me|another|best|me|need|us|and|more)\s+(?:the\s+)?(?:me\s+)?(?:just\s+|only\s+|about\s+)?(?:the\s+)?(?:top\s+|best\s+)?)(?P<n>two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|\d{1,3})(?P<more>\s+(?:more|other|others|different))?(?=\s+[a-z])")
 _JUST_ONE = re.compile(r"\b(?:just|only|exactly)\s+(?:one|1|a single)\b|\bone (?:is enough|will do|is fine)\b|\b(?:a single|one single)\b|(?:只要|就要|只|就)(?:推荐|来|给我|给|要|看)?(?:一|1|我一)[部款个本台]|一[部款个本台](?:就行|就够|就好|即可|足够|就可以)")
 _ZH_COUNT = r"(?<!第)(?<!前)(?<!后)(?<!这)(?<!那)(?P<zh>[两三四五六七八九十]|十[一二三四五]|\d{{1,3}})(?:{counters})(?!半|小时|月|星期|钟|人|都|里|中)"
@@ -59,10 +62,9 @@ class RuleReader:
         message = self.open(turn.text, state, turn.time.year)
         language = read_language(message.text, _name_spans(message), state.language)
         signals = self._signals(message, state)
-        if Signal.FOREIGN in signals:
-            return Understanding(language=language, intent=_certain("chitchat"), signals=frozenset({Signal.FOREIGN}), notices=(Notice(code="foreign"),))
-        if Signal.INJECTION in signals:
-            return Understanding(language=language, intent=_certain("chitchat"), signals=frozenset({Signal.INJECTION}), notices=(Notice(code="injection"),))
+        for signal in (Signal.INJECTION, Signal.FOREIGN):
+            if signal in signals:
+                return Understanding(language=language, intent=_certain("chitchat"), signals=frozenset({signal}), notices=(Notice(code=str(signal)),))
         about, basis_named = self._about(message, state)
         asked = self._asked(message, about, state)
         edits, notices = ([], []) if Signal.RESTART in signals and not message.mentions else self.wishes(message, state, about)
@@ -126,6 +128,8 @@ class RuleReader:
         ordered = list(dict.fromkeys(i for _, items in sorted(placed, key=lambda p: p[0]) for i in items))
         if not ordered and self._asked_of_none(message, state):
             ordered = list(state.focus[:1] or (state.slate[:1] if len(state.slate) == 1 else ()))
+        if len(ordered) == 1 and len(state.focus) == 1 and state.focus[0] != ordered[0] and cues.COMPARE.search(message.text):
+            ordered = [state.focus[0], *ordered]  # "how does the first compare", with another under discussion
         like = bool(ordered) and cues.SIMILAR.search(message.text) is not None
         return ordered, like
 
@@ -193,21 +197,8 @@ class RuleReader:
         spans = [(m.start, m.end) for m in message.mentions] + [(q.start, q.end) for q in message.quantities] + [(r.start, r.end) for r in message.references]
         spans += [(u.start, u.end) for u in message.unknown]
         spans += [m.span() for pattern in (cues.FIRM, cues.SIMILAR, cues.OTHERS, cues.SURPRISE, cues.NEGATION, cues.LIFT, cues.REPLACE, cues.THANKS, cues.BYE, cues.COMPARE, cues.EXPLAIN, *(p for _, p in cues.OPINIONS)) for m in pattern.finditer(message.text)]
-        rest = _blank(message.text, spans)
-        words = [t.text for t in self.open_words(rest)]
-        return " ".join(words)
-
-    @staticmethod
-    def open_words(text: str) -> list[Mention | object]:
-        """Content words of a plain text."""
-        import rjieba  # noqa: PLC0415  # segmentation only where there is something left
-
-        from zhiyin.text import Token, tokens  # noqa: PLC0415
-
-        if not is_cjk(text):
-            return [t for t in tokens(text) if t.text not in cues.STOP and len(t.text) > 2 and not t.text.isdigit()]
-        words = [w.strip() for w in rjieba.cut(text)]
-        return [Token(w, 0, 0) for w in words if len(w) > 1 and w not in cues.STOP_ZH and w not in cues.STOP and not w.isdigit()]
+        rest = " ".join(_blank(message.text, spans).split())
+        return rest if _content_words(rest) else ""
 
     def _count(self, message: Message) -> tuple[int | None, list[Notice]]:
         text = message.text
@@ -233,11 +224,12 @@ class RuleReader:
         text = message.text
         logits = dict.fromkeys(INTENTS, 0.0)
         if self.classifier is not None:
-            logits.update(self.classifier.logits(self.embed(message.original)))
+            logits.update({name: BELIEF * x for name, x in self.classifier.logits(self.embed(message.original)).items()})
         wants = bool(edits) or bool(signals & {Signal.SURPRISE, Signal.OTHERS, Signal.SIMILAR}) or (Signal.SKIP in signals)
         firm = Signal.FIRM in signals or (bool(message.of(Noun)) and not asked)
         if wants or firm:
-            logits["recommend" if not state.slate or (firm and not edits) else "refine"] += 3.5 if wants else 1.5
+            logits["recommend" if not state.slate or (firm and not edits) else "refine"] += 4.0 if wants else 1.5
+            logits["recommend"] += 4.0 if Signal.SURPRISE in signals else 0.0
             logits["recommend"] += 1.0 if firm else 0.0
         if message.unknown and asked:
             logits["query"] += 5
@@ -262,9 +254,14 @@ class RuleReader:
             logits["stop"] += 6
         if about and not (edits or asked or judgements or wants or firm) and not cues.COMPARE.search(text) and not cues.EXPLAIN.search(text):
             logits["query"] += 4  # a bare title asks about it
+        if edits:
+            logits["stop"] -= 4.0
+            logits["chitchat"] -= 2.0
         if not state.slate:
             logits["refine"] -= 8
             logits["recommend"] += 2.0 if edits else 0.0
+        elif edits and not asked:
+            logits["refine"] += 1.5
         return softmax(logits)
 
     @staticmethod
@@ -280,8 +277,8 @@ class RuleReader:
 
 def load_classifier(domain: Domain, embedder: str, key: str | None = None) -> IntentClassifier | None:
     """A pack's fitted intent weights for this embedder, if they ship."""
-    path = Path(domain.folder) / f"intent.{embedder.split('-')[0]}.npz"
-    return IntentClassifier.load(path, key) if domain.folder else None
+    folder = Path(domain.folder) if domain.folder else DEFAULT_SAMPLES
+    return IntentClassifier.load(folder / f"intent.{embedder.split('-')[0]}.npz", key)
 
 
 def _question_patterns(domain: Domain) -> list[tuple[re.Pattern[str], str]]:
@@ -305,6 +302,13 @@ def _empty(state: State, text: str) -> Understanding:
 def _certain(intent: str) -> Mapping[str, float]:
     rest = 0.02 / (len(INTENTS) - 1)
     return {name: 0.98 if name == intent else rest for name in INTENTS}
+
+
+def _content_words(text: str) -> list[str]:
+    """The words of a plain text that carry a topic."""
+    if not is_cjk(text):
+        return [t.text for t in tokens(text) if t.text not in STOP and len(t.text) > 2 and not t.text.isdigit()]
+    return [w for w in map(str.strip, rjieba.cut(text)) if len(w) > 1 and w not in STOP and not w.isdigit()]
 
 
 def _blank(text: str, spans: Sequence[tuple[int, int]]) -> str:

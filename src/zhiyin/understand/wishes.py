@@ -94,6 +94,8 @@ class WishReader:
         text = message.text
         if cues.REPLACE.search(text):
             return "replace"
+        if cues.OR.match(text):
+            return "widen"
         if cues.ADDITIVE.search(text):
             return "add" if field.several == "all" else "widen"
         if field.several == "any" and not field.people:

