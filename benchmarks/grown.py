@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar, overload
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from zhiyin.types import Item, ItemId, Texts, Value
 
 T = TypeVar("T")
+Columns: TypeAlias = Mapping[str, tuple[Sequence[Value | None], "array[int]"]]  # a field's values by film, and for each row the film that lends its own
 SEED = 20
 _CHUNK = 50_000  # vectors made at once
 
@@ -39,34 +41,72 @@ class Drawn(Sequence[T]):
         return map(self._make, range(self._size))
 
 
+class _Borrowed(Mapping[str, Value]):
+    """One made-up item's attributes, each looked up when asked for: a million dictionaries would take a gigabyte."""
+
+    __slots__ = ("_columns", "_row")
+
+    def __init__(self, columns: Columns, row: int) -> None:
+        self._columns, self._row = columns, row
+
+    def __getitem__(self, name: str) -> Value:
+        column, lenders = self._columns[name]
+        value = column[lenders[self._row]]
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, (column, lenders) in self._columns.items() if column[lenders[self._row]] is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class _Titles(Mapping[str, str]):
+    """One made-up item's titles: the first half of one film's and the second half of another's, by language ("12 Angry Knight")."""
+
+    __slots__ = ("_halves",)
+
+    def __init__(self, first: Texts, second: Texts) -> None:
+        self._halves = first, second
+
+    def __getitem__(self, language: str) -> str:
+        first, second = (titles[language] for titles in self._halves)
+        if language == "zh":
+            return first[: (len(first) + 1) // 2] + second[len(second) // 2 :]
+        head, tail = first.split(), second.split()
+        return " ".join((*head[: (len(head) + 1) // 2], *tail[len(tail) // 2 :]))
+
+    def __iter__(self) -> Iterator[str]:
+        return (language for language in ("en", "zh") if all(language in titles for titles in self._halves))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 def grow(films: Sequence[Item], size: int) -> Drawn[Item]:
     """The films themselves, so that messages still find what they name, then made-up items up to `size`.
 
     A made-up item takes each attribute from a film drawn for that field alone, unknown where that film's is unknown, its
     description from another, and its title's two halves from two more: words, values and gaps are as frequent as in the films.
     """
-    fields = list(dict.fromkeys(name for film in films for name in film.attributes))
-    columns: list[list[Value | None]] = [[film.attributes.get(name) for film in films] for name in fields]
-    draws = np.random.default_rng(SEED).integers(0, len(films), (size, len(fields) + 3), dtype=np.uint32)
+    rng = np.random.default_rng(SEED)
+
+    def lenders() -> array[int]:
+        return array("i", rng.integers(0, len(films), size, dtype=np.int32).tobytes())
+
+    fields = dict.fromkeys(name for film in films for name in film.attributes)
+    columns: Columns = {name: ([film.attributes.get(name) for film in films], lenders()) for name in fields}
+    first, second, described = lenders(), lenders(), lenders()
 
     def make(row: int) -> Item:
         if row < len(films):
             return films[row]
-        *lenders, first, second, described = draws[row].tolist()
-        attributes = {name: value for name, column, lender in zip(fields, columns, lenders, strict=True) if (value := column[lender]) is not None}
-        return Item(id=ItemId(f"made-{row}"), titles=_joined(films[first].titles, films[second].titles), attributes=attributes, texts=films[described].texts)
+        titles = _Titles(films[first[row]].titles, films[second[row]].titles)
+        return Item(id=ItemId(f"made-{row}"), titles=titles, attributes=_Borrowed(columns, row), texts=films[described[row]].texts)
 
     return Drawn(size, make)
-
-
-def _joined(first: Texts, second: Texts) -> Texts:
-    """The first half of one title and the second half of another, by language: 12 Angry Knight."""
-    titles = {}
-    for language in ("en", "zh") if "zh" in first and "zh" in second else ("en",):
-        gap = " " if language == "en" else ""
-        head, tail = (list(t[language]) if gap == "" else t[language].split() for t in (first, second))
-        titles[language] = gap.join((*head[: (len(head) + 1) // 2], *tail[len(tail) // 2 :]))
-    return titles
 
 
 def random_vectors(size: int, dim: int) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """What a turn costs without a language model: start-up, latency by stage, and growth with the catalogue.
 
-    .venv/bin/python benchmarks/turns.py [--sizes films,100k,1m] [--turns 200] [--json FILE]
+    .venv/bin/python benchmarks/turns.py [--sizes films,100k,1m] [--turns 200] [--json FILE [--resume]]
 
 Every catalogue is measured in a process of its own. Tables go to standard output, progress to standard error.
 """
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -44,6 +44,25 @@ class Started:
     seconds: float  # from its start to its first answer
     resident_mb: float  # after `TURNS_BEFORE_MEMORY` turns
     peak_mb: float  # at most, from start to end
+
+
+@dataclass(kw_only=True)
+class Measured:
+    """Everything measured, part by part."""
+
+    started: list[Started] = field(default_factory=list)
+    by_size: dict[str, Played] = field(default_factory=dict)
+    loads: dict[str, str] = field(default_factory=dict)  # the machine's load before and after each part
+
+    @classmethod
+    def read(cls, file: Path) -> Measured:
+        """What `write` kept."""
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        return cls(started=[Started(**s) for s in kept["started"]], by_size={n: Played(**p) for n, p in kept["by_size"].items()}, loads=kept["loads"])
+
+    def write(self, file: Path) -> None:
+        """Keep every single time."""
+        file.write_text(json.dumps(asdict(self), ensure_ascii=False), encoding="utf-8")
 
 
 # --- start-up ---
@@ -225,17 +244,19 @@ def slowest_table(by_size: Mapping[str, Played]) -> Table:
 
 
 def _load() -> str:
-    return ", ".join(f"{x:.1f}" for x in os.getloadavg())
+    return f"{os.getloadavg()[0]:.1f}"
 
 
-def report(out: Console, started: Sequence[Started], by_size: Mapping[str, Played], loads: Sequence[str]) -> None:
+def report(out: Console, measured: Measured) -> None:
     """All tables."""
-    tables = [starts_table(started)] if started else []
+    by_size = measured.by_size
+    tables = [starts_table(measured.started)] if measured.started else []
     if films := by_size.get("films"):
         tables += [stages_table(films), acts_table(films), *([filters_table(films)] if films.masks else [])]
     tables += [growth_table(by_size), builds_table(by_size), slowest_table(by_size)] if by_size else []
     tables += [exponents_table(by_size)] if len({p.items for p in by_size.values()}) > 1 else []
-    out.print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load (1, 5, 15 minutes) by part: {'; '.join(loads)}\n", soft_wrap=True)
+    loads = "; ".join(f"{part} {load}" for part, load in measured.loads.items())
+    out.print(f"Python {platform.python_version()}, {os.cpu_count()} cores, 1-minute load before and after each part: {loads}.\n", soft_wrap=True)
     for table in tables:
         out.print(table)
     for name, played in by_size.items():
@@ -249,6 +270,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="films,100k,1m", help="catalogues, with commas: films, 100k, 1m, any number")
     parser.add_argument("--turns", type=int, default=200, help="different messages at least; whole sessions are played")
     parser.add_argument("--json", type=Path, help="also keep every single time in this file")
+    parser.add_argument("--resume", action="store_true", help="take from that file the parts it has, and measure the others only")
     parser.add_argument("--no-start", action="store_true", help="leave start-up out")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -261,17 +283,21 @@ def main() -> None:
         names.sort(key=size_of)
     except argparse.ArgumentTypeError as error:
         parser.error(str(error))
-    loads = [f"before {_load()}"]
-    started = [] if given.no_start else measure_starts()
-    loads += [] if given.no_start else [f"after start-up {_load()}"]
-    by_size = {}
-    for name in names:
-        by_size[name] = play_apart(name, given.turns)
-        loads.append(f"after {name} {_load()}")
-    report(Console() if sys.stdout.isatty() else Console(width=200), started, by_size, loads)
-    if given.json:
-        whole = {"loads": loads, "start": [asdict(s) for s in started], "turns": {n: asdict(p) for n, p in by_size.items()}}
-        given.json.write_text(json.dumps(whole, ensure_ascii=False), encoding="utf-8")
+    if given.resume and not given.json:
+        parser.error("--resume goes with --json FILE")
+    measured = Measured.read(given.json) if given.resume and given.json.is_file() else Measured()
+    parts = [*(() if given.no_start or measured.started else ("start-up",)), *(n for n in names if n not in measured.by_size)]
+    for part in parts:
+        before = _load()
+        if part == "start-up":
+            measured.started = measure_starts()
+        else:
+            measured.by_size[part] = play_apart(part, given.turns)
+        measured.loads[part] = f"{before} to {_load()}"
+        if given.json:
+            measured.write(given.json)
+    measured.by_size = {name: measured.by_size[name] for name in names}
+    report(Console() if sys.stdout.isatty() else Console(width=200), measured)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Zhiyin 知音: a conversational recommender over your catalogue.
 
-    from zhiyin import Assistant
+from zhiyin import Assistant
 
-    with Assistant(domain="movies") as assistant:
-        reply = assistant.say("something mind-bending from the 90s")
-        print(reply["reply"], [item["title"] for item in reply["items"]])
+with Assistant(domain="movies") as assistant:
+reply = assistant.say("something mind-bending from the 90s")
+print(reply["reply"], [item["title"] for item in reply["items"]])
 """
 
 from __future__ import annotations

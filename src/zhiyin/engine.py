@@ -17,7 +17,6 @@ from zhiyin.profile import read_profile
 from zhiyin.state import advance, replay
 from zhiyin.types import (
     Act,
-    Done,
     Event,
     Fed,
     Heard,
@@ -32,8 +31,8 @@ from zhiyin.types import (
     State,
     Turn,
     Understood,
-    UserId,
     Undone,
+    UserId,
 )
 
 _SESSIONS_KEPT = 256  # live in memory
@@ -192,4 +191,3 @@ class _Watch:
 
     def times(self) -> dict[str, float]:
         return {**self._times, "total": round((time.perf_counter() - self._start) * 1000, 3)}
-

@@ -105,7 +105,7 @@ def _show(heard: Understanding, state: State, query: Query, facets: Facets) -> A
     known = bool(query.wishes or query.basis or query.topic or query.explore or not query.profile.empty or heard.signals & {Signal.OTHERS, Signal.SKIP})
     best = next((q for q in facets.questions if q.field not in state.asked), None)
     if not known:
-        refused = any(n.code in {"implausible"} for n in heard.notices)
+        refused = any(n.code == "implausible" for n in heard.notices)
         return Act(kind="clarify", mode="implausible" if refused else "open", question=best)
     if facets.count == 0:
         return Act(kind="relax", mode="none", query=query, offers=facets.offers)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 class Understand(Protocol):
     """Reads one message in the light of the state it was said in."""
 
-    def __call__(self, turn: Turn, state: State, /) -> Understanding: ...
+    def __call__(self, turn: Turn, state: State, /) -> Understanding:
+        """What the turn means; never raises for any text."""
+        ...
 
 
 class Find(Protocol):
@@ -49,7 +51,9 @@ class Present(Protocol):
 class Speak(Protocol):
     """Says it: a stream of pieces whose concatenation is the reply."""
 
-    def __call__(self, act: Act, slate: Slate, state: State, /) -> AsyncGenerator[Words, None]: ...
+    def __call__(self, act: Act, slate: Slate, state: State, /) -> AsyncGenerator[Words, None]:
+        """The pieces of a reply, in order."""
+        ...
 
 
 class Store(Protocol):

@@ -30,7 +30,7 @@ def plain(text: str) -> str:
     return "".join(_plain_char(c) for c in text)
 
 
-_CONTROLS = {code: " " for code in (*range(32), 127)}
+_CONTROLS = dict.fromkeys((*range(32), 127), " ")
 
 
 @lru_cache(maxsize=65536)
@@ -65,6 +65,8 @@ def key(text: str) -> str:
 
 def stem(word: str) -> str:
     """An English noun's singular, roughly: comedies -> comedy, films -> film, boss -> boss."""
+    if word.endswith("s") and word[:-1] in COMMON:
+        return word[:-1]
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     if len(word) > 4 and word.endswith(("ches", "shes", "xes", "sses")):

@@ -60,7 +60,14 @@ def reply_json(reply: Reply, catalog: Catalog) -> Json:
         "items": [candidate_json(c) for c in reply.slate],
         "recommendation_id": reply.recommendation or None,
         "relaxed": [
-            {"constraint": o.wish.id, "from": _plain(o.wish.value), "to": _plain(o.to) if o.to is not None else None, "also": [w.id for w in o.also], "count": o.count, "text": o.text}
+            {
+                "constraint": o.wish.id,
+                "from": _plain(o.wish.value),
+                "to": _plain(o.to) if o.to is not None else None,
+                "also": [w.id for w in o.also],
+                "count": o.count,
+                "text": o.text,
+            }
             for o in reply.done.offers
         ],
         "question": question_json(reply.done.question),

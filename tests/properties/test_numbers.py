@@ -13,7 +13,9 @@ from zhiyin.understand.numbers import read_numbers
 from zhiyin.understand.quantities import read_quantities
 
 laws = settings(max_examples=150, deadline=None, derandomize=True)
-integers = st.one_of(st.integers(1, 99_999_999), st.integers(1, 12_000), st.sampled_from([10, 11, 100, 101, 110, 1001, 1010, 10_000, 10_001, 10_010, 100_000, 1_000_000, 10_000_001, 20_000_000]))
+integers = st.one_of(
+    st.integers(1, 99_999_999), st.integers(1, 12_000), st.sampled_from([10, 11, 100, 101, 110, 1001, 1010, 10_000, 10_001, 10_010, 100_000, 1_000_000, 10_000_001, 20_000_000])
+)
 UNITS = ("元", "块", "yuan", "$", "minutes", "分钟", "gb")
 
 
@@ -78,7 +80,17 @@ def _joined(n: int, size: int, name: str, *, british: bool, hyphen: bool) -> str
 
 @pytest.mark.parametrize(
     ("number", "said"),
-    [(10, "十"), (15, "十五"), (110, "一百一十"), (1005, "一千零五"), (30_506, "三万零五百零六"), (100_000, "十万"), (120_010, "十二万零一十"), (20_000_000, "二千万"), (10_001_000, "一千万一千")],
+    [
+        (10, "十"),
+        (15, "十五"),
+        (110, "一百一十"),
+        (1005, "一千零五"),
+        (30_506, "三万零五百零六"),
+        (100_000, "十万"),
+        (120_010, "十二万零一十"),
+        (20_000_000, "二千万"),
+        (10_001_000, "一千万一千"),
+    ],
 )
 def test_the_speller_of_these_tests_spells(number: int, said: str) -> None:
     assert chinese(number) == said
@@ -174,7 +186,17 @@ def test_a_range_of_chinese_numerals_reads_with_its_lower_end_first(low: int, hi
     assert (found.low, found.high) == (min(low, high), max(low, high))
 
 
-UPPER = [("under {}", False), ("at most {}", False), ("{}以内", False), ("不超过{}", False), ("{}以下", False), ("less than {}", True), ("below {}", True), ("低于{}", True), ("no more than {}", False)]
+UPPER = [
+    ("under {}", False),
+    ("at most {}", False),
+    ("{}以内", False),
+    ("不超过{}", False),
+    ("{}以下", False),
+    ("less than {}", True),
+    ("below {}", True),
+    ("低于{}", True),
+    ("no more than {}", False),
+]
 LOWER = [("at least {}", False), ("{}以上", False), ("至少{}", False), ("{} or more", False), ("more than {}", True), ("over {}", True), ("超过{}", True), ("高于{}", True)]
 
 

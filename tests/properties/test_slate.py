@@ -26,7 +26,13 @@ laws = settings(max_examples=120, deadline=None, derandomize=True)
 DOMAIN = tiny_domain()
 SIZES = ("price", "storage")
 CHOICES: Mapping[str, Sequence[str]] = {"brand": ("Guangming", "Hearth", "Nordlys"), "colours": ("red", "blue", "white", "black"), "uses": ("reading", "desk", "mood", "travel")}
-NUMBERS: Mapping[str, Sequence[float]] = {"price": (49, 99, 159, 299, 399.5, 899), "storage": (4, 8, 32, 64), "weight": (120, 400, 650.5, 900), "rating": (6.5, 7, 8.1, 9), "year": (2015, 2019, 2023, 2025)}
+NUMBERS: Mapping[str, Sequence[float]] = {
+    "price": (49, 99, 159, 299, 399.5, 899),
+    "storage": (4, 8, 32, 64),
+    "weight": (120, 400, 650.5, 900),
+    "rating": (6.5, 7, 8.1, 9),
+    "year": (2015, 2019, 2023, 2025),
+}
 
 
 # --- random catalogues ---
@@ -62,7 +68,13 @@ def random_item(dice: random.Random, number: int) -> Item:
             for _ in range(many - 1):
                 sizes.append({name: dice.choice(NUMBERS[name]) for name in SIZES if dice.random() < 0.9})
     sizes = sorted((s for s in sizes if s), key=lambda s: s.get("price", 1e9))
-    return Item(id=ItemId(f"lamp-{number}"), titles={"en": f"Lamp {number}", "zh": f"灯{number}"}, attributes=known, variants=tuple(sizes), texts={"en": dice.choice(["warm and soft", "bright for work", ""])})
+    return Item(
+        id=ItemId(f"lamp-{number}"),
+        titles={"en": f"Lamp {number}", "zh": f"灯{number}"},
+        attributes=known,
+        variants=tuple(sizes),
+        texts={"en": dice.choice(["warm and soft", "bright for work", ""])},
+    )
 
 
 @lru_cache(maxsize=8)

@@ -48,7 +48,9 @@ def value_wishes(draw: st.DrawFn) -> Wish:
     field = draw(st.sampled_from(sorted(VALUE_FIELDS)))
     op = draw(st.sampled_from([Op.ANY_OF, Op.ALL_OF, Op.NONE_OF]))
     values = draw(st.lists(st.sampled_from(VALUE_FIELDS[field]), min_size=1, max_size=3, unique=True))
-    return Wish(field=field, op=op, value=tuple(values), hard=draw(st.booleans()) or op is Op.NONE_OF, negated=op is Op.NONE_OF, source=draw(st.sampled_from(["red", "no red", ""])))
+    return Wish(
+        field=field, op=op, value=tuple(values), hard=draw(st.booleans()) or op is Op.NONE_OF, negated=op is Op.NONE_OF, source=draw(st.sampled_from(["red", "no red", ""]))
+    )
 
 
 @st.composite
@@ -84,7 +86,13 @@ def heard_as(understanding: Understanding) -> Heard:
 
 heard = understandings.map(heard_as)
 said = st.builds(Said, act=st.sampled_from(["recommend", "chat"]), text=st.just("..."), items=items, question=st.sampled_from(["", "colours", "price"]), time=st.just(NOW))
-fed = st.builds(Fed, user=st.just(UserId("u")), kind=st.sampled_from(["click", "like", "dislike", "seen", "skip", "favourite", "unfavourite", "purchase", "rating"]), item=item, time=st.just(NOW))
+fed = st.builds(
+    Fed,
+    user=st.just(UserId("u")),
+    kind=st.sampled_from(["click", "like", "dislike", "seen", "skip", "favourite", "unfavourite", "purchase", "rating"]),
+    item=item,
+    time=st.just(NOW),
+)
 undone = st.just(Undone(time=NOW))
 undo_said = st.just(heard_as(Understanding(language=Language.ZH, intent={"refine": 1.0}, signals=frozenset({Signal.UNDO}))))
 events = st.lists(st.one_of(heard, heard, said, fed, undone, undo_said), max_size=8)

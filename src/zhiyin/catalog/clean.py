@@ -208,9 +208,8 @@ def _missing(value: object) -> bool:
 
 def merge_layers(layers: Sequence[Sequence[Item]], report: Report, *, year: str = "", pooled: frozenset[str] = frozenset()) -> list[Item]:
     """One list of items: an item of a later layer joins the earlier one of the same id, or of the same title and year; the earlier speaks first.
-    In `pooled` fields both speak, the earlier one's values leading.
 
-    Within a layer, rows of the same title that contradict each other nowhere are one item.
+    In `pooled` fields both speak, the earlier one's values leading. Within a layer, rows of the same title that contradict each other nowhere are one item.
     """
     merged: dict[ItemId, Item] = {}
     by_title: dict[tuple[str, Scalar | None], list[ItemId]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -138,7 +139,7 @@ class Quality:
     unknown: float = 0.0  # what an unknown value counts for, 0..1
     above: float | None = None  # from here on it is worth a reason
     kind: Literal["quality", "popular"] = "quality"
-    reason: Texts = field(default_factory=dict)  # with {value}
+    reason: Texts = dataclasses.field(default_factory=dict)  # with {value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

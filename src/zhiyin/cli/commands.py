@@ -13,7 +13,9 @@ import typer
 
 from zhiyin.errors import CatalogError, ZhiyinError
 
-app = typer.Typer(name="zhiyin", help="Zhiyin 知音: a conversational recommender in Chinese and English.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    name="zhiyin", help="Zhiyin 知音: a conversational recommender in Chinese and English.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 data_app = typer.Typer(help="Opt-in data packs: ratings and texts under their own licences.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 

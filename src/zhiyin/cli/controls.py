@@ -56,7 +56,7 @@ async def control(line: str, app: App, talk: Talk) -> str:
         case "/user", [who]:
             talk.user, talk.session = UserId(who), SessionId(uuid.uuid4().hex)
             return f"Hello, {who}."
-        case ("/like" | "/dislike" | "/skip"), [place]:
+        case (("/like" | "/dislike" | "/skip"), [place]):
             return await _feed(app, talk, name[1:], place, None)
         case "/event", [kind, place]:
             return await _feed(app, talk, kind, place, None)

@@ -22,7 +22,11 @@ def show_packs(domain: str | None, *, as_json: bool) -> None:
     """The packs as a table or as JSON."""
     states = _states(domain)
     if as_json:
-        print(json.dumps([{"name": s.pack.name, "kind": s.pack.kind, "installed": s.installed, "licence": s.pack.licence, "about": dict(s.pack.about)} for s in states], ensure_ascii=False))
+        print(
+            json.dumps(
+                [{"name": s.pack.name, "kind": s.pack.kind, "installed": s.installed, "licence": s.pack.licence, "about": dict(s.pack.about)} for s in states], ensure_ascii=False
+            )
+        )
         return
     table = Table("pack", "what", "licence", "state")
     for s in states:

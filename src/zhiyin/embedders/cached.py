@@ -75,7 +75,8 @@ class VectorFile:
         found = kept[at] == keys
         vectors[found] = packed[at[found]].astype(np.float32) / _SCALE
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors / np.where(norms == 0, 1, norms), found
+        unit = (vectors / np.where(norms == 0, 1, norms)).astype(np.float32)
+        return unit, found.astype(np.bool_)
 
     def write(self, keys: NDArray[np.uint64], vectors: Floats) -> None:
         """Keep these vectors, replacing the file in one step."""

@@ -152,7 +152,7 @@ class Wording:
         year = self.domain.fields[field].kind == "year" if field in self.domain.fields else False
         template = (_YEAR_BOUND if year else _BOUND)[language].get(op, "{v}")
         text = self.value(field, value, language)
-        return template.format(v=text if language == "en" or text[0] in "¥" else f" {text}" if not year else text).replace("  ", " ").strip()
+        return template.format(v=text if language == "en" or text[0] == "¥" else f" {text}" if not year else text).replace("  ", " ").strip()
 
     def wishes(self, wishes: Sequence[Wish], language: str) -> str:
         """Several wishes in a row."""
@@ -194,7 +194,11 @@ class Wording:
         field = self.domain.fields[question.field]
         if not field.numeric:
             return field.show(option.value, language)
-        low, high = (option.value[0], option.value[1]) if isinstance(option.value, tuple) and len(option.value) == 2 else (option.value[0] if isinstance(option.value, tuple) else option.value, None)
+        low, high = (
+            (option.value[0], option.value[1])
+            if isinstance(option.value, tuple) and len(option.value) == 2
+            else (option.value[0] if isinstance(option.value, tuple) else option.value, None)
+        )
         if high is None:
             return self.bounds(field.name, Op.GE, low, language)
         return self.bounds(field.name, Op.LT, high, language) if low == 0 else self.bounds(field.name, Op.BETWEEN, (low, high), language)
@@ -213,7 +217,7 @@ class Wording:
         return f"{wider}，有{counted}" if language == "zh" else f"{wider}: {counted}"
 
     def counted(self, count: int, language: str) -> str:
-        """"3 films", 3 部电影."""
+        """ "3 films", 3 部电影."""
         if language == "zh":
             return f" {count} {self.domain.counter.get('zh', '个')}{self.domain.nouns.get('zh', '')}"
         return f"{count} {self.domain.noun.get('en', 'item') if count == 1 else self.domain.nouns.get('en', 'items')}"

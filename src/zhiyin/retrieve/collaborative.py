@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class ItemNeighbours:
         return total / best if best > 0 else np.zeros_like(total)
 
 
-def _trusted(common):  # type: ignore[no-untyped-def]  # scipy.sparse has no types
+def _trusted(common: Any) -> Any:  # noqa: ANN401  # scipy.sparse has no types
     """Co-rating counts n as trust n / (n + shrink)."""
     trust = common.copy()
     trust.data = trust.data / (trust.data + _SHRINK)

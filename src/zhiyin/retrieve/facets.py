@@ -70,7 +70,7 @@ def _number_options(catalog: Catalog, field: Field, mask: Mask) -> list[Option]:
     if len(known) < 8:
         return []
     if field.kind == "year" and known.max() - known.min() > 25:
-        edges = [e for e in (1980, 2000, 2010) if known.min() < e < known.max()]
+        edges = [e for e in (1980.0, 2000.0, 2010.0) if known.min() < e < known.max()]
     else:
         edges = sorted({_rounded(float(q)) for q in np.quantile(known, [0.25, 0.5, 0.75])})
     edges = [e for e in edges if known.min() < e <= known.max()]

@@ -37,7 +37,7 @@ class Similarity:
             return shared
         cosine = (self.vectors @ self.vectors[row]).astype(np.float64)
         low, high = float(np.quantile(cosine[: 4000 if self._size > 4000 else None], 0.5)), float(np.partition(cosine, -2)[-2]) if self._size > 1 else 1.0
-        return 0.5 * shared + 0.5 * np.clip((cosine - low) / max(high - low, 1e-9), 0.0, 1.0)
+        return np.asarray(0.5 * shared + 0.5 * np.clip((cosine - low) / max(high - low, 1e-9), 0.0, 1.0))
 
     def _shared(self, row: int) -> Floats:
         """Values shared with the example, the rarer the more (inverse document frequency), over what it could share; numbers by nearness."""

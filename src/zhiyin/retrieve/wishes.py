@@ -41,7 +41,11 @@ def closeness(catalog: Catalog, wishes: Sequence[Wish], rows: Rows) -> Floats | 
 
 def central_scores(catalog: Catalog, wishes: Sequence[Wish], rows: Rows) -> Floats | None:
     """How far up in each item's own list the wanted values stand (1, 1/2, 1/3 ...), the mean over hard value wishes; None without any."""
-    wanted = [w for w in wishes if w.hard and w.op in {Op.ANY_OF, Op.ALL_OF} and isinstance(w.value, tuple) and catalog.domain.fields[w.field].kind == "list" and not catalog.domain.fields[w.field].people]
+    wanted = [
+        w
+        for w in wishes
+        if w.hard and w.op in {Op.ANY_OF, Op.ALL_OF} and isinstance(w.value, tuple) and catalog.domain.fields[w.field].kind == "list" and not catalog.domain.fields[w.field].people
+    ]
     if not wanted:
         return None
     return np.mean([catalog.centrality(w.field, [str(v) for v in w.value], rows) for w in wanted if isinstance(w.value, tuple)], axis=0)  # type: ignore[no-any-return]
@@ -60,7 +64,7 @@ def order_scores(catalog: Catalog, wishes: Sequence[Wish], rows: Rows) -> Floats
         column = (column * votes + middle * _PRIOR_VOTES) / (votes + _PRIOR_VOTES)
     filled = np.nan_to_num(column if wish.value == "highest" else -column, nan=-np.inf)
     _, place = np.unique(filled, return_inverse=True)
-    return place / max(1, place.max())
+    return np.asarray(place / max(1, place.max()), dtype=np.float64)
 
 
 def _nearest(catalog: Catalog, wish: Wish) -> Floats:
@@ -68,7 +72,7 @@ def _nearest(catalog: Catalog, wish: Wish) -> Floats:
     if wish.field not in catalog.domain.variants:
         return catalog.numbers(wish.field)
     best = np.full(len(catalog), np.nan)
-    for row in np.flatnonzero(catalog.satisfies(wish)):
+    for row in map(int, np.flatnonzero(catalog.satisfies(wish))):
         values = [v[wish.field] for v in catalog.items[row].variants if wish.field in v] or [float(catalog.numbers(wish.field)[row])]
         best[row] = min(values, key=lambda v: abs(v - (wish.near or 0.0)))
     return best

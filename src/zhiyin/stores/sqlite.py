@@ -41,7 +41,9 @@ class SqliteStore:
             self._connection.execute("pragma secure_delete = on")
             self._connection.executescript(_SCHEMA)
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"the event log {path} cannot be opened: {error}", hint="Move the file aside, or choose another with --store sqlite:///PATH or --store memory:") from error
+            raise StoreError(
+                f"the event log {path} cannot be opened: {error}", hint="Move the file aside, or choose another with --store sqlite:///PATH or --store memory:"
+            ) from error
 
     async def append(self, session: SessionId, user: UserId, /, *events: Event) -> None:
         """Keep the events in one transaction."""

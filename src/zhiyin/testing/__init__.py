@@ -1,8 +1,8 @@
 """For those who test a back end or a domain: contracts that every store and embedder keeps, and a tiny catalogue. Needs pytest and pytest-asyncio.
 
-    class TestMyStore(StoreContract):
-        def make(self, folder: Path) -> Store:
-            return MyStore(folder / "log")
+class TestMyStore(StoreContract):
+def make(self, folder: Path) -> Store:
+return MyStore(folder / "log")
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def every_event(session: SessionId = MORNING, user: UserId = ANN) -> tuple[Event
         asked=("weight",),
         asked_values=("NFC",),
         count=3,
-        topic='quotes "\' and \\ and 换行\n🌙',
+        topic="quotes \"' and \\ and 换行\n🌙",
         signals=frozenset({Signal.OTHERS, Signal.FIRM}),
         notices=(Notice(code="unknown_title", slots={"title": "《没有》"}),),
     )

@@ -15,7 +15,14 @@ _FIELDS = (
     Field(name="rating", kind="number", label={"en": "rating", "zh": "评分"}, units={"分": 1}, better="higher"),
     Field(name="year", kind="year", label={"en": "year", "zh": "年份"}, units={"年": 1}, better="higher"),
     Field(name="brand", kind="category", label={"en": "brand", "zh": "品牌"}, canonical={"光明": "Guangming"}, topic=True, ask=1),
-    Field(name="colours", kind="list", label={"en": "colour", "zh": "颜色"}, several="any", ask=3, values={"red": {"zh": "红色"}, "blue": {"zh": "蓝色"}, "white": {"zh": "白色"}, "black": {"zh": "黑色"}}),
+    Field(
+        name="colours",
+        kind="list",
+        label={"en": "colour", "zh": "颜色"},
+        several="any",
+        ask=3,
+        values={"red": {"zh": "红色"}, "blue": {"zh": "蓝色"}, "white": {"zh": "白色"}, "black": {"zh": "黑色"}},
+    ),
     Field(name="uses", kind="list", label={"en": "use", "zh": "用途"}, several="all", pooled=True, implies={"bedside": ("reading",)}),
     Field(name="dimmable", kind="flag", label={"en": "dimmable", "zh": "可调光"}),
     Field(name="line", kind="text", label={"en": "line", "zh": "系列"}, wish=False),
@@ -41,7 +48,8 @@ _TEXTS = {
 def tiny_items() -> tuple[Item, ...]:
     """Nine lamps; the last is known by its name only."""
     return tuple(
-        Item(id=ItemId(identity), titles={"en": english, "zh": chinese}, attributes=attributes, texts=_TEXTS.get(identity, {}), variants=variants) for identity, english, chinese, attributes, variants in _ROWS
+        Item(id=ItemId(identity), titles={"en": english, "zh": chinese}, attributes=attributes, texts=_TEXTS.get(identity, {}), variants=variants)
+        for identity, english, chinese, attributes, variants in _ROWS
     )
 
 
@@ -55,7 +63,13 @@ def tiny_domain(fields: Iterable[Field] = _FIELDS, *, variants: tuple[str, ...] 
         counter={"zh": "盏"},
         fields={field.name: field for field in fields},
         lexicons={"en": _english(), "zh": _chinese()},
-        adjectives={"cosy": Adjective(name="cosy", label={"en": "cosy", "zh": "温馨"}, conditions=(Condition(field="uses", op=Op.ANY_OF, value=("mood",)), Condition(field="colours", op=Op.ANY_OF, value=("red",))))},
+        adjectives={
+            "cosy": Adjective(
+                name="cosy",
+                label={"en": "cosy", "zh": "温馨"},
+                conditions=(Condition(field="uses", op=Op.ANY_OF, value=("mood",)), Condition(field="colours", op=Op.ANY_OF, value=("red",))),
+            )
+        },
         quality=(Quality(field="rating", weight=0.5, low=5, high=10),),
         variants=variants,
         currency="CNY",
@@ -71,7 +85,10 @@ def tiny_catalog(items: Sequence[Item] | None = None, domain: Domain | None = No
 def _english() -> Lexicon:
     return Lexicon(
         nouns=("lamp", "lamps", "light", "lights"),
-        values={"colours": {"red": ("red",), "blue": ("blue",), "white": ("white",), "black": ("black",)}, "uses": {"reading": ("reading",), "travel": ("travel",), "desk": ("desk",)}},
+        values={
+            "colours": {"red": ("red",), "blue": ("blue",), "white": ("white",), "black": ("black",)},
+            "uses": {"reading": ("reading",), "travel": ("travel",), "desk": ("desk",)},
+        },
         adjectives={"cosy": ("cosy", "cozy")},
         comparatives={"cheaper": (Direction(field="price", toward="lower"), ("cheaper",)), "newer": (Direction(field="year", toward="higher"), ("newer",))},
         superlatives={"cheapest": (Direction(field="price", toward="lower"), ("cheapest",))},
@@ -83,7 +100,10 @@ def _chinese() -> Lexicon:
     return Lexicon(
         nouns=("灯", "台灯"),
         counters=("盏", "款"),
-        values={"colours": {"red": ("红色", "红"), "blue": ("蓝色",), "white": ("白色",), "black": ("黑色",)}, "uses": {"reading": ("阅读", "看书"), "travel": ("旅行",), "desk": ("书桌",)}},
+        values={
+            "colours": {"red": ("红色", "红"), "blue": ("蓝色",), "white": ("白色",), "black": ("黑色",)},
+            "uses": {"reading": ("阅读", "看书"), "travel": ("旅行",), "desk": ("书桌",)},
+        },
         adjectives={"cosy": ("温馨",)},
         comparatives={"cheaper": (Direction(field="price", toward="lower"), ("便宜点", "更便宜")), "newer": (Direction(field="year", toward="higher"), ("更新的",))},
         superlatives={"cheapest": (Direction(field="price", toward="lower"), ("最便宜",))},

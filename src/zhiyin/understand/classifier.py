@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiyin.errors import PackError
-from zhiyin.ports import Embedder
 
 INTENTS = ("recommend", "refine", "query", "compare", "explain", "feedback", "service", "chitchat", "stop")
 Floats = NDArray[np.float32]

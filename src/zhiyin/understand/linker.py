@@ -15,6 +15,8 @@ from zhiyin.text import COMMON, STOP, Token, is_cjk, key, stem, tokens
 from zhiyin.types import ItemId
 from zhiyin.understand.phrases import Mention, People, Phrasebook, Titles
 
+_FAMOUS = 2.5  # weight from which a surname in small letters is a person
+_LEAD = 1.6  # a domain's first people field counts this much more
 _FUNCTION = frozenset("it her up us you them she he me what who that this we they him his my your i one so no yes go if".split())  # noqa: SIM905
 _QUOTED = re.compile(r"《([^《》]{1,80})》|[“「『]([^”」』]{1,80})[”」』]|\"([^\"]{2,80})\"")
 _BEFORE = re.compile(
@@ -99,8 +101,8 @@ class Linker:
         if len(phrase) < 4:
             return []
         if is_cjk(phrase):
-            best = process.extractOne(phrase.replace(" ", ""), self._chinese_titles, scorer=fuzz.ratio, score_cutoff=74)
-            return self._titles.meanings[best[2]] if best else []
+            near = process.extractOne(phrase.replace(" ", ""), self._chinese_titles, scorer=fuzz.ratio, score_cutoff=74)
+            return self._titles.meanings[near[2]] if near else []
         best = process.extractOne(phrase, self._titles.meanings.keys(), scorer=fuzz.ratio, score_cutoff=84)
         return self._titles.meanings[best[0]] if best else []
 
@@ -224,8 +226,7 @@ class Linker:
             best = process.extractOne(m[0], self._transliterations, scorer=fuzz.ratio, score_cutoff=78)
             if best:
                 names = self._people.meanings[key(best[0])]
-                fields = self._person_fields[names[0]]
-                mentions.append(Mention(m.start(), m.end(), (People((names[0],), tuple(sorted(fields, key=lambda f: -fields[f]))),), sure=False))
+                mentions.append(Mention(m.start(), m.end(), (People((names[0],), self._fields_of(names[0])),), sure=False))
         return mentions
 
     @cached_property
@@ -236,12 +237,19 @@ class Linker:
         start, end = words[0].start, words[-1].end
         if len(words) == 1 and words[0].text.isascii():
             word = words[0].text
-            cue = re.search(r"\b(?:by|with|starring|director|directed by|featuring|from|like|of|no|without|not)\s*$", text[:start])
+            cue = re.search(r"\b(?:by|with|starring|director|directed by|featuring|from|like|of)\s*$", text[:start])
             if (word in COMMON or word in self._known or len(word) < 5) and not (original[start].isupper() and cue):
                 return []
+            if not (cue or original[start].isupper()) and max(sum(self._person_fields.get(n, {}).values()) for n in names) < _FAMOUS:
+                return []
         best = max(names, key=lambda n: sum(self._person_fields.get(n, {}).values()))
-        fields = self._person_fields.get(best, {})
-        return [Mention(start, end, (People((best,), tuple(sorted(fields, key=lambda f: -fields[f]))),))]
+        return [Mention(start, end, (People((best,), self._fields_of(best)),))]
+
+    def _fields_of(self, name: str) -> tuple[str, ...]:
+        """The people fields a name occurs in, the likeliest first: who directs and acts is meant as a director sooner."""
+        fields = self._person_fields.get(name, {})
+        lead = next((f.name for f in self.catalog.domain.fields.values() if f.people), "")
+        return tuple(sorted(fields, key=lambda f: -fields[f] * (_LEAD if f == lead else 1.0)))
 
     def _misspelt_people(self, words: Sequence[Token]) -> list[Mention]:
         """Two or three words within a few letters of a name ("stephen speilberg"), or one long unknown word near a surname."""
@@ -257,9 +265,8 @@ class Linker:
                 said = " ".join(w.text for w in span)
                 options = [n for w in near for n in (self._by_surname[w] if size > 1 else self._people.meanings.get(w, [])) if size == 1 or fuzz.ratio(said, key(n)) >= 80]
                 if options:
-                    best = max(options, key=lambda n: (fuzz.ratio(said, key(n)) / 100 + min(1.0, sum(self._person_fields[n].values()) / 10)))
-                    fields = self._person_fields[best]
-                    return [Mention(span[0].start, span[-1].end, (People((best,), tuple(sorted(fields, key=lambda f: -fields[f]))),), sure=False)]
+                    best = max(options, key=lambda n: fuzz.ratio(said, key(n)) / 100 + min(1.0, sum(self._person_fields[n].values()) / 10))
+                    return [Mention(span[0].start, span[-1].end, (People((best,), self._fields_of(best)),), sure=False)]
         return []
 
     @cached_property

@@ -12,13 +12,15 @@ import rjieba
 from zhiyin.text import COMMON, Token, is_cjk, key, plain, stem, tokens
 from zhiyin.types import ItemId, Notice, State
 from zhiyin.understand.linker import Linker, Unknown, by_title, title_words
-from zhiyin.understand.phrases import AsksField, Compares, Describes, Masked, Meaning, Mention, Names, Noun, People, Phrasebook, Titles
+from zhiyin.understand.phrases import AsksField, Compares, Masked, Meaning, Mention, Names, Noun, People, Phrasebook, Titles
 from zhiyin.understand.polarity import Scope, negations
 from zhiyin.understand.quantities import Quantity, read_quantities
 from zhiyin.understand.references import Reference, read_references
 
 MAX_LENGTH = 2000  # what is read of a message; nobody says more at once
-_SHORT_FORM = re.compile(r"\b(?:the|that|this)\s+(?P<what>[\w' ]{2,30}?)\s+(?:one|movie|film|phone)\b|(?:那|这)[个部款台](?P<zh>[\w\u4e00-\u9fff]{1,10})的|(?P<zh2>[\w\u4e00-\u9fff]{1,10})的?那[个部款台]")
+_SHORT_FORM = re.compile(
+    r"\b(?:the|that|this)\s+(?P<what>[\w' ]{2,30}?)\s+(?:one|movie|film|phone)\b|(?:那|这)[个部款台](?P<zh>[\w\u4e00-\u9fff]{1,10})的|(?P<zh2>[\w\u4e00-\u9fff]{1,10})的?那[个部款台]"
+)
 
 
 @dataclass(frozen=True, slots=True)

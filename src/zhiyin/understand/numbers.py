@@ -52,11 +52,9 @@ class Number:
 
 def read_numbers(text: str) -> list[Number]:
     """All numbers of a plain text, left to right, without overlaps."""
-    found = []
-    position = 0
     text = _NO_NUMBER.sub(lambda m: "\0" * len(m[0]), text)
-    for point in _POINT.finditer(text):
-        found.append(Number(point.start(), point.end(), _zh_value(point[1]) + _decimals(point[2]), bare=point[0]))
+    position = 0
+    found = [Number(m.start(), m.end(), _zh_value(m[1]) + _decimals(m[2]), bare=m[0]) for m in _POINT.finditer(text)]
     taken = [(n.start, n.end) for n in found]
     while m := _NUMBER.search(text, position):
         position = m.end()

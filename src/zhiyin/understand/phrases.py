@@ -82,6 +82,11 @@ class Mention:
     meanings: tuple[Meaning, ...]
     sure: bool = True
 
+    @property
+    def names_something(self) -> bool:
+        """Whether it names an item or a person."""
+        return any(isinstance(m, Titles | People) for m in self.meanings)
+
     def of(self, kind: type[T]) -> list[T]:
         """The meanings of one kind."""
         return [m for m in self.meanings if isinstance(m, kind)]

@@ -78,7 +78,7 @@ def _list_goes_on(text: str, after: int, mentions: Sequence[Mention]) -> bool:
     member = next((m for m in mentions if m.start == begin), None)
     if member is None:
         return False
-    if first and re.search(r"or|nor", first[0]) or text[after - 1] == "、":
+    if (first and re.search(r"or|nor", first[0])) or text[after - 1] == "、":
         return True
     rest = re.compile(r"\s*(?:,|，)?\s*(?:or|nor|和|或)\b?").match(text, member.end)
     return rest is not None and bool(rest[0].strip())

@@ -140,9 +140,8 @@ def _with_unit(text: str, number: Number, unit: re.Pattern[str]) -> _Amount:
         if name == "块" and (tenth := re.compile(r"([一二三四五六七八九]|\d)(?![\d十百千万元块])").match(text, end)):  # 九块九
             low = high = low + (_ZH_DIGIT.get(tenth[1]) or float(tenth[1])) / 10
             end = tenth.end()
-    else:
-        if m := re.search(r"(?:us\$|[$¥￥€]|\brmb|\bcny|\busd|\beur)\s?$", text[:start]):
-            name, start = m[0].strip().replace("us$", "$"), m.start()
+    elif m := re.search(r"(?:us\$|[$¥￥€]|\brmb|\bcny|\busd|\beur)\s?$", text[:start]):
+        name, start = m[0].strip().replace("us$", "$"), m.start()
     return _Amount(start, end, low, high, name, number.scale, approx=bool(ish and name))
 
 
@@ -153,7 +152,13 @@ def _durations(text: str, amounts: list[_Amount]) -> list[_Amount]:
     result: list[_Amount] = []
     for amount in amounts:
         last = result[-1] if result else None
-        if last and hours.search(last.unit) and (minutes.search(amount.unit) or not amount.unit) and amount.low < 60 and re.fullmatch(r"\s*(?:and|零|又)?\s*", text[last.end : amount.start]):
+        if (
+            last
+            and hours.search(last.unit)
+            and (minutes.search(amount.unit) or not amount.unit)
+            and amount.low < 60
+            and re.fullmatch(r"\s*(?:and|零|又)?\s*", text[last.end : amount.start])
+        ):
             unit = re.match(r"\s?(?:分钟?|minutes?|mins?|m\b)", text[amount.end :]) if not amount.unit else None
             if amount.unit or unit or not text[amount.end : amount.end + 1].strip():
                 end = amount.end + (unit.end() if unit else 0)
@@ -169,7 +174,7 @@ def _durations(text: str, amounts: list[_Amount]) -> list[_Amount]:
 
 
 def _halved(text: str, amount: _Amount, hours: re.Pattern[str]) -> _Amount:
-    """"two hours and a half", 两小时半."""
+    """ "two hours and a half", 两小时半."""
     m = re.compile(r" and a half|半").match(text, amount.end)
     if m and hours.search(amount.unit):
         return replace(amount, end=m.end(), low=amount.low + 0.5, high=amount.high + 0.5)
@@ -190,7 +195,10 @@ def _dates(text: str, year: int) -> Iterable[_Amount]:
         if not _overlaps(m.start(), m.end(), spans):
             value = float(m["full"] or m["model"]) if m["full"] or m["model"] else float(m["short"]) + (1900 if int(m["short"]) > year % 100 + 1 else 2000)
             yield _Amount(m.start(), m.end(), value, value, YEAR)
-    for m in re.finditer(r"(?<![一二三四五六七八九十零〇])(?:[一二][零〇一二三四五六七八九]{3}|[零〇七八九][零〇一二三四五六七八九]|[两二]千(?:零[一二三四五六七八九])?)年(?!代|级|内|来|间|纪|龄|前)|\bthe year ((?:19|20)\d\d)\b", text):
+    for m in re.finditer(
+        r"(?<![一二三四五六七八九十零〇])(?:[一二][零〇一二三四五六七八九]{3}|[零〇七八九][零〇一二三四五六七八九]|[两二]千(?:零[一二三四五六七八九])?)年(?!代|级|内|来|间|纪|龄|前)|\bthe year ((?:19|20)\d\d)\b",
+        text,
+    ):
         digits = m[1] or "".join(str(_ZH_DIGIT.get(c, 0)) for c in m[0][:-1])
         value = float(digits) if len(digits) == 4 else 2000.0 + _ZH_DIGIT.get(m[0][-2], 0) if "千" in m[0] else float(digits) + (1900 if int(digits) > year % 100 + 1 else 2000)
         yield _Amount(m.start(), m.end(), value, value, YEAR)
@@ -252,7 +260,7 @@ def _range(text: str, first: _Amount, second: _Amount) -> Quantity | None:
         low = first.low + (1900 if first.low < 100 else 0)
     elif (not first.unit or first.unit in SYMBOLS) and first.scale == 1 and second.scale > 1 and low < second.low / second.scale:
         low *= second.scale  # 3到5千, $2-3k
-    if between.strip() == "or" and not high - low == max(second.scale, 1):
+    if between.strip() == "or" and high - low != max(second.scale, 1):
         return None  # "five or six thousand" is a span, "5 or 10" two amounts
     if low > high:
         if text[first.end : second.start].strip() == "-" and not second.unit:

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from zhiyin.types import ItemId, Notice, State
 from zhiyin.understand.numbers import read_numbers
 
-_ORDINALS = {w: n for n, w in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split(), 1)} | {"zeroth": 0, "hundredth": 100}  # noqa: SIM905
+_ORDINALS = {
+    w: n
+    for n, w in enumerate(
+        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split(),
+        1,
+    )
+} | {"zeroth": 0, "hundredth": 100}  # noqa: SIM905
 _COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "couple": 2, "few": 3, "2": 2, "3": 3, "4": 4, "5": 5}
 _THING = r"(?:ones?|films?|movies?|phones?|options?|picks?|items?|choices?|recommendations?|results?|suggestions?|models?|titles?)"
 _ENDS = rf"(?=\s*(?:$|[,.?!;:)]|and\b|or\b|vs\b|with\b|to\b|is\b|isn'?t\b|looks\b|sounds\b|seems\b|please\b|was\b|but\b|than\b|about\b|{_THING}\b|'s\b|again\b|instead\b|has\b|have\b|for\b|on\b))"
@@ -25,7 +31,9 @@ _THIS = re.compile(
     rf"\b(?:this|that)\s+(?:one|{_THING})\b|\b(?:this|that)\b(?=\s*(?:$|[?.!,]|is\b|was\b|looks\b|sounds\b|one\b|about\b))|\bit\b|"
     r"(?:这|那)(?:一)?[部款个本台只张](?!月|星期|人|时候|礼拜)(?:电影|手机|片子|片|机子)?|它(?!们)|该[片机]|这手机|这电影|那手机|那电影|这片子"
 )
-_THESE = re.compile(rf"\b(?:all\s+(?:of\s+)?)?(?:these|those|them)\b(?:\s+{_THING})?|\ball (?:five|four|three|two)\b|\bboth\b(?: of them)?|这些|那些|它们|(?:这|那)(?:几|[两三四五]|\d)[部款个本台]|[两三四五][部款个]都|全都|都(?=看过|有了|不喜欢|不错|不行)")
+_THESE = re.compile(
+    rf"\b(?:all\s+(?:of\s+)?)?(?:these|those|them)\b(?:\s+{_THING})?|\ball (?:five|four|three|two)\b|\bboth\b(?: of them)?|这些|那些|它们|(?:这|那)(?:几|[两三四五]|\d)[部款个本台]|[两三四五][部款个]都|全都|都(?=看过|有了|不喜欢|不错|不行)"
+)
 _SUPERLATIVE_ONE = re.compile(r"\s*(?:one|of (?:these|those|them|the)|那[个款部台]|的那[个款部台]|的是哪|的是|among)")
 
 

@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Domain
 from zhiyin.text import STOP, is_cjk, tokens
-from zhiyin.types import Edit, ItemId, Judgement, Language, Notice, Opinion, Sentiment, Signal, State, Turn, Understanding
+from zhiyin.types import ItemId, Judgement, Notice, Opinion, Sentiment, Signal, State, Turn, Understanding
 from zhiyin.understand import cues
 from zhiyin.understand.classifier import INTENTS, IntentClassifier, softmax
+from zhiyin.understand.intent import Seen, evidence
 from zhiyin.understand.language import is_foreign, read_language
 from zhiyin.understand.linker import Linker
 from zhiyin.understand.message import Message, Opener, shown_by_words
 from zhiyin.understand.numbers import read_numbers
-from zhiyin.understand.phrases import AsksField, Compares, Describes, Mention, Names, Noun, People, Phrasebook, Titles, domain_phrases
-from zhiyin.understand.polarity import negated
+from zhiyin.understand.phrases import AsksField, Compares, Describes, Mention, Names, People, Phrasebook, Titles, domain_phrases
 from zhiyin.understand.references import Reference, points_at_one
 from zhiyin.understand.sentiment import read_sentiment
 from zhiyin.understand.wishes import WishReader
@@ -34,10 +34,16 @@ EmbedQuery = Callable[[str], NDArray[np.float32]]
 MAX_COUNT = 20
 DEFAULT_SAMPLES = Path(__file__).parent.parent / "domains" / "phones"  # for catalogues without a pack: a shop's way of talking
 BELIEF = 0.75  # weight of the classifier's logits beside the rules' evidence
-_COUNT = re.compile(r"(?:^|\b(?:give me|show me|recommend|suggest|find|find me|list|just|only|top|want|need|pick|get me|another|best|me|need|us|and|more)\s+(?:the\s+)?(?:me\s+)?(?:just\s+|only\s+|about\s+)?(?:the\s+)?(?:top\s+|best\s+)?)(?P<n>two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|\d{1,3})(?P<more>\s+(?:more|other|others|different))?(?=\s+[a-z])")
-_JUST_ONE = re.compile(r"\b(?:just|only|exactly)\s+(?:one|1|a single)\b|\bone (?:is enough|will do|is fine)\b|\b(?:a single|one single)\b|(?:只要|就要|只|就)(?:推荐|来|给我|给|要|看)?(?:一|1|我一)[部款个本台]|一[部款个本台](?:就行|就够|就好|即可|足够|就可以)")
+_COUNT = re.compile(
+    r"(?:^|\b(?:give me|show me|recommend|suggest|find|find me|list|just|only|top|want|need|pick|get me|another|best|me|need|us|and|more)\s+(?:the\s+)?(?:me\s+)?(?:just\s+|only\s+|about\s+)?(?:the\s+)?(?:top\s+|best\s+)?)(?P<n>two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|\d{1,3})(?P<more>\s+(?:more|other|others|different))?(?=\s+[a-z])"
+)
+_JUST_ONE = re.compile(
+    r"\b(?:just|only|exactly)\s+(?:one|1|a single)\b|\bone (?:is enough|will do|is fine)\b|\b(?:a single|one single)\b|(?:只要|就要|只|就)(?:推荐|来|给我|给|要|看)?(?:一|1|我一)[部款个本台]|一[部款个本台](?:就行|就够|就好|即可|足够|就可以)"
+)
 _ZH_COUNT = r"(?<!第)(?<!前)(?<!后)(?<!这)(?<!那)(?P<zh>[两三四五六七八九十]|十[一二三四五]|\d{{1,3}})(?:{counters})(?!半|小时|月|星期|钟|人|都|里|中)"
-_NOT_COUNT = re.compile(r"\s*(?:hours?|minutes?|mins?|years?|inch|inches|gb|dollars?|yuan|bucks|of (?:them|these|those)|stars?|points?|%|[-–]\s*\d|k\b|million|thousand|hundred|(?:to|or) \d)")
+_NOT_COUNT = re.compile(
+    r"\s*(?:hours?|minutes?|mins?|years?|inch|inches|gb|dollars?|yuan|bucks|of (?:them|these|those)|stars?|points?|%|[-–]\s*\d|k\b|million|thousand|hundred|(?:to|or) \d)"
+)
 _OPINION_ON_NONE = re.compile(r"\b(?:that|it|this)\s+(?:was|is)\b")
 
 
@@ -77,7 +83,7 @@ class RuleReader:
             signals |= {Signal.SIMILAR}
         sentiment = self._sentiment(message)
         topic = self._topic(message, signals)
-        intent = self._intent(message, state, about=about, asked=asked, edits=edits, judgements=judgements, signals=signals, topic=topic)
+        intent = self._intent(Seen(message, state, about, asked, edits, judgements, frozenset(signals)))
         count, too_many = self._count(message)
         return Understanding(
             language=language,
@@ -124,7 +130,7 @@ class RuleReader:
         for mention, meaning in message.of(Titles):
             if isinstance(meaning, Titles):
                 shown = [i for i in meaning.items if i in state.slate or i in state.focus]
-                placed.append((mention.start, (shown or list(meaning.items))[:1] and tuple((shown or list(meaning.items))[:1])))
+                placed.append((mention.start, tuple(shown or meaning.items)[:1]))
         ordered = list(dict.fromkeys(i for _, items in sorted(placed, key=lambda p: p[0]) for i in items))
         if not ordered and self._asked_of_none(message, state):
             ordered = list(state.focus[:1] or (state.slate[:1] if len(state.slate) == 1 else ()))
@@ -142,7 +148,7 @@ class RuleReader:
         return singular or found
 
     def _superlative_ones(self, message: Message, state: State) -> list[Reference]:
-        """"the cheapest one": the extreme among the items shown."""
+        """ "the cheapest one": the extreme among the items shown."""
         found = []
         for mention, meaning in message.of(Compares):
             if isinstance(meaning, Compares) and meaning.most and points_at_one(message.text, mention.end):
@@ -178,9 +184,8 @@ class RuleReader:
                 continue
             if opinion is Opinion.LIKE and _asks_rather(masked, found):
                 continue
-            if opinion is Opinion.LIKE and cues.ALL_SEEN.search(masked):
-                opinion = Opinion.SEEN
-            return [Judgement(item=i, opinion=opinion, source=message.said(found.start(), found.end())) for i in about]
+            meant = Opinion.SEEN if opinion is Opinion.LIKE and cues.ALL_SEEN.search(masked) else opinion
+            return [Judgement(item=i, opinion=meant, source=message.said(found.start(), found.end())) for i in about]
         return []
 
     def _sentiment(self, message: Message) -> Sentiment:
@@ -196,7 +201,24 @@ class RuleReader:
             return ""
         spans = [(m.start, m.end) for m in message.mentions] + [(q.start, q.end) for q in message.quantities] + [(r.start, r.end) for r in message.references]
         spans += [(u.start, u.end) for u in message.unknown]
-        spans += [m.span() for pattern in (cues.FIRM, cues.SIMILAR, cues.OTHERS, cues.SURPRISE, cues.NEGATION, cues.LIFT, cues.REPLACE, cues.THANKS, cues.BYE, cues.COMPARE, cues.EXPLAIN, *(p for _, p in cues.OPINIONS)) for m in pattern.finditer(message.text)]
+        spans += [
+            m.span()
+            for pattern in (
+                cues.FIRM,
+                cues.SIMILAR,
+                cues.OTHERS,
+                cues.SURPRISE,
+                cues.NEGATION,
+                cues.LIFT,
+                cues.REPLACE,
+                cues.THANKS,
+                cues.BYE,
+                cues.COMPARE,
+                cues.EXPLAIN,
+                *(p for _, p in cues.OPINIONS),
+            )
+            for m in pattern.finditer(message.text)
+        ]
         rest = " ".join(_blank(message.text, spans).split())
         return rest if _content_words(rest) else ""
 
@@ -217,68 +239,20 @@ class RuleReader:
 
     # --- intent ---
 
-    def _intent(
-        self, message: Message, state: State, *, about: Sequence[ItemId], asked: Sequence[str], edits: Sequence[Edit], judgements: Sequence[Judgement], signals: frozenset[Signal], topic: str
-    ) -> Mapping[str, float]:
+    def _intent(self, seen: Seen) -> Mapping[str, float]:
         """The classifier's logits plus what the rules saw, through one softmax."""
-        text = message.text
         logits = dict.fromkeys(INTENTS, 0.0)
         if self.classifier is not None:
-            logits.update({name: BELIEF * x for name, x in self.classifier.logits(self.embed(message.original)).items()})
-        wants = bool(edits) or bool(signals & {Signal.SURPRISE, Signal.OTHERS, Signal.SIMILAR}) or (Signal.SKIP in signals)
-        firm = Signal.FIRM in signals or (bool(message.of(Noun)) and not asked)
-        if wants or firm:
-            logits["recommend" if not state.slate or (firm and not edits) else "refine"] += 4.0 if wants else 1.5
-            logits["recommend"] += 4.0 if Signal.SURPRISE in signals else 0.0
-            logits["recommend"] += 1.0 if firm else 0.0
-        if message.unknown and asked:
-            logits["query"] += 5
-        if asked and (about or Signal.LOST in signals):
-            logits["query"] += 6 if not (signals & {Signal.SIMILAR}) else 1
-        elif asked and not edits and Signal.FIRM not in signals:
-            logits["query"] += 5
-        if cues.COMPARE.search(text) and (len(about) > 1 or (state.slate and not edits)):
-            logits["compare"] += 7 if len(about) > 1 else 4
-        if cues.EXPLAIN.search(text) and (about or state.slate):
-            logits["explain"] += 7
-        if cues.SERVICE.search(text) and not about:
-            logits["service"] += 6
-        if judgements and not (wants or asked) and Signal.FIRM not in signals:
-            logits["feedback"] += 5
-        if any(j.opinion is Opinion.CHOSEN for j in judgements):
-            logits["feedback"] += 4
-        if signals & {Signal.SIMILAR} and (about or state.focus):
-            logits["recommend"] += 4
-        logits["chitchat"] += self._small_talk(message, signals, edits, about, topic)
-        if Signal.BYE in signals and not edits:
-            logits["stop"] += 6
-        if about and not (edits or asked or judgements or wants or firm) and not cues.COMPARE.search(text) and not cues.EXPLAIN.search(text):
-            logits["query"] += 4  # a bare title asks about it
-        if edits:
-            logits["stop"] -= 4.0
-            logits["chitchat"] -= 2.0
-        if not state.slate:
-            logits["refine"] -= 8
-            logits["recommend"] += 2.0 if edits else 0.0
-        elif edits and not asked:
-            logits["refine"] += 1.5
+            logits.update({name: BELIEF * x for name, x in self.classifier.logits(self.embed(seen.message.original)).items()})
+        for intent, points in evidence(seen).items():
+            logits[intent] += points
         return softmax(logits)
-
-    @staticmethod
-    def _small_talk(message: Message, signals: frozenset[Signal], edits: Sequence[Edit], about: Sequence[ItemId], topic: str) -> float:
-        if Signal.GREET in signals:
-            return 8.0
-        if edits or about or Signal.FIRM in signals:
-            return -2.0
-        if signals & {Signal.THANKS, Signal.ABILITY}:
-            return 5.0
-        return 3.0 if cues.SMALL_TALK.search(message.text) and not message.mentions else 0.0
 
 
 def load_classifier(domain: Domain, embedder: str, key: str | None = None) -> IntentClassifier | None:
     """A pack's fitted intent weights for this embedder, if they ship."""
     folder = Path(domain.folder) if domain.folder else DEFAULT_SAMPLES
-    return IntentClassifier.load(folder / f"intent.{embedder.split('-')[0]}.npz", key)
+    return IntentClassifier.load(folder / f"intent.{embedder.split('-', maxsplit=1)[0]}.npz", key)
 
 
 def _question_patterns(domain: Domain) -> list[tuple[re.Pattern[str], str]]:
@@ -286,7 +260,7 @@ def _question_patterns(domain: Domain) -> list[tuple[re.Pattern[str], str]]:
 
 
 def _name_spans(message: Message) -> list[tuple[int, int]]:
-    spans = [(m.start, m.end) for m in message.mentions if m.of(Titles) or m.of(People) or _latin_name(message, m)]
+    spans = [(m.start, m.end) for m in message.mentions if m.names_something or _latin_name(message, m)]
     return spans + [m.span() for m in re.finditer(r"《[^》]*》|\"[^\"]*\"", message.text)]
 
 
@@ -322,9 +296,11 @@ def _denied(text: str, at: int) -> bool:
 
 
 def _asks_rather(text: str, found: re.Match[str]) -> bool:
-    """"I'd like", "would I like", "movies like": a wish or a likeness, not an opinion."""
+    """ "I'd like", "would I like", "movies like": a wish or a likeness, not an opinion."""
     before = text[: found.start()]
-    if re.search(r"(?:would i|i'd|i would|should i|might|will i|do you|movies?|films?|phones?|something|anything|one|ones|stuff|more|feels?|looks?|would|you)\s*$", before) and found[0] in {"like", "love", "enjoy"}:
+    if re.search(
+        r"(?:would i|i'd|i would|should i|might|will i|do you|movies?|films?|phones?|something|anything|one|ones|stuff|more|feels?|looks?|would|you)\s*$", before
+    ) and found[0] in {"like", "love", "enjoy"}:
         return True
     if found[0] in {"like", "good", "great"} and re.search(r"\b(?:is|are|any|a|an|some|which|how|feel|sounds|looks)\s*(?:one |it |that |this |the )?\s*$", before) and "?" in text:
         return True
@@ -332,8 +308,6 @@ def _asks_rather(text: str, found: re.Match[str]) -> bool:
 
 
 def _inside(position: int, message: Message) -> bool:
-    spans = [(m.start, m.end) for m in message.mentions if m.of(Titles) or m.of(People)] + [(r.start, r.end) for r in message.references]
+    spans = [(m.start, m.end) for m in message.mentions if m.names_something] + [(r.start, r.end) for r in message.references]
     spans += [(q.start, q.end) for q in message.quantities if q.unit]
     return any(start <= position < end for start, end in spans)
-
-

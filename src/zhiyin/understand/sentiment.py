@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import tomllib
@@ -13,7 +14,9 @@ from zhiyin.text import stem, tokens
 from zhiyin.types import Sentiment
 
 _CLAUSES = re.compile(r"[,，.;!?。！？；~\n]|\bbut\b|\bhowever\b|\balthough\b|\bthough\b|\band\b|但是|但|不过|可是|然而|就是(?=.{0,3}[太有])|只是")
-_NEGATORS = re.compile(r"\b(?:not|n't|no|never|hardly|isn'?t|wasn'?t|don'?t|didn'?t|doesn'?t|can'?t|without|aren'?t|won'?t)\b(?:\s+\w+){0,2}\s*$|(?:不|没|没有|不太|不怎么|不是|不够|并不|毫不|不算)\s*(?:太|很|怎么|特别|那么|是)?$")
+_NEGATORS = re.compile(
+    r"\b(?:not|n't|no|never|hardly|isn'?t|wasn'?t|don'?t|didn'?t|doesn'?t|can'?t|without|aren'?t|won'?t)\b(?:\s+\w+){0,2}\s*$|(?:不|没|没有|不太|不怎么|不是|不够|并不|毫不|不算)\s*(?:太|很|怎么|特别|那么|是)?$"
+)
 _BOOST = re.compile(r"(?:\b(?:very|really|so|too|extremely|absolutely|super|totally|incredibly)\s*|很|太|非常|特别|超级?|真|极其|十分|巨|相当|简直)$")
 _ATTRIBUTIVE = re.compile(
     r"\b(?:a|an|any|some|the|something|anything|other|more|most|really|few)\s+(?:really\s+)?(?:good|great|best|nice|cool|decent|amazing|excellent|top)\b(?!\s*(?:$|[.!,]))|\bbest\b|\blike (?:to|an?)\b|\b(?:i'?d|would|i would) (?:like|love|enjoy)\b|\bwould i (?:like|enjoy|love)\b|\bsomething like\b|\b(?:movies?|films?|phones?|ones?) like\b|"
@@ -34,10 +37,10 @@ def read_sentiment(text: str, wish_spans: Iterable[tuple[int, int]] = (), aspect
     masked = [*wish_spans, *(m.span() for m in _ATTRIBUTIVE.finditer(text))]
     hits = [(at, score) for at, score in _hits(text) if not any(s <= at < e for s, e in masked)]
     edges = [0, *(m.end() for m in _CLAUSES.finditer(text)), len(text) + 1]
-    clauses = [sum(score for at, score in hits if start <= at < end) for start, end in zip(edges, edges[1:], strict=False)]
+    clauses = [sum(score for at, score in hits if start <= at < end) for start, end in itertools.pairwise(edges)]
     by_aspect: dict[str, float] = {}
     for start, _, field in aspects:
-        index = next(i for i, (a, b) in enumerate(zip(edges, edges[1:], strict=False)) if a <= start < b)
+        index = next(i for i, (a, b) in enumerate(itertools.pairwise(edges)) if a <= start < b)
         if clauses[index]:
             by_aspect[field] = round(_squash(by_aspect.get(field, 0.0) + clauses[index]), 3)
     positive, negative = sum(c for c in clauses if c > 0), -sum(c for c in clauses if c < 0)

@@ -142,10 +142,7 @@ class WishReader:
             first = adjective.conditions[0]
             scope = negated(message.scopes, mention.start, mention.end)
             source = message.said(scope.cue if scope else mention.start, mention.end)
-            if scope:
-                wish = self._excluded(first, source)
-            else:
-                wish = self._wish(first.field, first.op, first.value, source, hard=adjective.hard)
+            wish = self._excluded(first, source) if scope else self._wish(first.field, first.op, first.value, source, hard=adjective.hard)
             edits.append(Put(wish=wish, how="merge"))
         return edits
 
@@ -301,7 +298,7 @@ class WishReader:
         if amount < 0 and not q.unit and not _MONEY_SIGN.search(message.text[: q.core[0]][-3:]):
             return []
         bounded = not q.point or q.approx or cues.BUDGET.search(message.text)
-        if not bounded and any(not f.kind == "year" for f in options):
+        if not bounded and any(f.kind != "year" for f in options):
             # A bare exact number is an amount only where it says so by its size or is all that was said.
             alone = not message.text.replace(message.text[q.core[0] : q.core[1]], "").strip(" .,!?。，的元块吧")
             large = float(amount) >= 100
@@ -368,9 +365,8 @@ def _alternatives(text: str, values: Sequence[_Value]) -> list[list[_Value]]:
     """Mentions of one field grouped: joined by "or" they share a group."""
     groups: list[list[_Value]] = []
     for value in sorted(values, key=lambda v: v.mention.start):
-        if groups and (value.mention == groups[-1][-1].mention or cues.OR.fullmatch(text[groups[-1][-1].mention.end : value.mention.start])) and value.mention != groups[-1][-1].mention:
-            groups[-1].append(value)
-        elif groups and _or_later(text, groups[-1][-1], value):
+        last = groups[-1][-1] if groups else None
+        if last and value.mention != last.mention and (cues.OR.fullmatch(text[last.mention.end : value.mention.start]) or _or_later(text, last, value)):
             groups[-1].append(value)
         else:
             groups.append([value])
@@ -378,7 +374,7 @@ def _alternatives(text: str, values: Sequence[_Value]) -> list[list[_Value]]:
 
 
 def _or_later(text: str, left: _Value, right: _Value) -> bool:
-    """"film noir or crime movies", 动作片或者科幻片都可以: only plain words stand between."""
+    """ "film noir or crime movies", 动作片或者科幻片都可以: only plain words stand between."""
     between = text[left.mention.end : right.mention.start]
     return len(between) < 16 and re.search(r"\bor\b|或", between) is not None and not re.search(r"[;。.!?]", between)
 

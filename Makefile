@@ -1,0 +1,51 @@
+# `make demo` and `make test` do all the set-up themselves: a virtual environment, the package, the default data.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-phones test check lint types layers bench clean
+
+help:
+	@echo "make demo    set up and talk about films (make demo-phones: about phones)"
+	@echo "make test    set up and run every test"
+	@echo "make check   format, lint, types, layers"
+	@echo "make bench   latency, memory and growth"
+
+$(VENV)/.runtime: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Zhiyin needs Python 3.11 or newer; this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV) || { echo "Creating a virtual environment failed; on Debian: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[films]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[films,parquet]' --group dev
+	@touch $@
+
+demo: $(VENV)/.runtime
+	@$(BIN)/zhiyin chat
+
+demo-phones: $(VENV)/.runtime
+	@$(BIN)/zhiyin chat --domain phones
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: lint types layers
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+layers: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/turns.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
