@@ -141,7 +141,7 @@ class Engine:
             self._live.move_to_end(key)
             return self._live[key]
         events = await self.store.events(session)
-        state = replay(events)
+        state = self.present.known(replay(events))
         before = await self._feedback(user, but=session)
         live = self._live[key] = _Session(state=state, before=before, reasons={})
         if len(self._live) > _SESSIONS_KEPT:

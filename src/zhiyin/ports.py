@@ -43,6 +43,10 @@ class Present(Protocol):
         """The slate with its reasons worded."""
         ...
 
+    def known(self, state: State, /) -> State:
+        """The state without wishes and items that this catalogue does not have."""
+        ...
+
     def done(self, act: Act, state: State, text: str, latency_ms: Mapping[str, float], /) -> Done:
         """The closing part of a reply."""
         ...

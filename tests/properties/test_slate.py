@@ -65,8 +65,7 @@ def random_item(dice: random.Random, number: int) -> Item:
         case 1:
             known["price"] = dice.choice(NUMBERS["price"])  # one size, told of the item itself
         case many:
-            for _ in range(many - 1):
-                sizes.append({name: dice.choice(NUMBERS[name]) for name in SIZES if dice.random() < 0.9})
+            sizes = [{name: dice.choice(NUMBERS[name]) for name in SIZES if dice.random() < 0.9} for _ in range(many - 1)]
     sizes = sorted((s for s in sizes if s), key=lambda s: s.get("price", 1e9))
     return Item(
         id=ItemId(f"lamp-{number}"),
@@ -135,8 +134,8 @@ def compares(number: float | None, wish: Wish) -> bool:
 
 
 @st.composite
-def number_wishes(draw: st.DrawFn) -> Wish:
-    field = draw(st.sampled_from(sorted(NUMBERS)))
+def number_wishes(draw: st.DrawFn, fields: Sequence[str] = tuple(NUMBERS)) -> Wish:
+    field = draw(st.sampled_from(fields))
     around = st.sampled_from(NUMBERS[field]) | st.integers(1, 1000)
     op = draw(st.sampled_from([Op.LT, Op.LE, Op.GT, Op.GE, Op.EQ, Op.BETWEEN]))
     value: Value = tuple(sorted((draw(around), draw(around)))) if op is Op.BETWEEN else draw(around)
@@ -156,7 +155,9 @@ year_wishes = st.lists(st.sampled_from([2015, 2016, 2019, 2023]), min_size=1, un
 flag_wishes = st.builds(Wish, field=st.just("dimmable"), op=st.sampled_from([Op.EQ, Op.ANY_OF, Op.NONE_OF]), value=st.booleans().map(lambda b: (b,)))
 order_wishes = st.builds(Wish, field=st.sampled_from(["price", "year", "rating"]), op=st.just(Op.LIKE), value=st.sampled_from(["lowest", "highest"]), hard=st.just(False))
 mood = st.just(Wish(field="uses", op=Op.ANY_OF, value=("mood",), hard=False))
-wishes = st.lists(st.one_of(number_wishes(), number_wishes(), value_wishes(), value_wishes(), year_wishes, flag_wishes, order_wishes, mood), max_size=4).map(tuple)
+size_wishes = st.tuples(number_wishes(["price"]), number_wishes(["storage"]))  # on one size, both
+others = st.lists(st.one_of(number_wishes(), value_wishes(), value_wishes(), year_wishes, flag_wishes, order_wishes, mood), max_size=3).map(tuple)
+wishes = others | st.tuples(size_wishes, others).map(lambda pair: (*pair[0], *pair[1]))
 seeds = st.integers(0, 5)
 ids = st.sampled_from([ItemId(f"lamp-{n}") for n in range(16)])  # two of them do not exist
 queries = st.builds(

@@ -209,6 +209,17 @@ def test_everything_shown_stays_known_as_shown_in_order(log: list[Event]) -> Non
 # --- wishes ---
 
 
+def said_edit(edit: Put | Lift) -> Heard:
+    return heard_as(Understanding(language=Language.EN, intent={"refine": 1.0}, edits=(edit,)))
+
+
+value_puts = st.builds(Put, wish=value_wishes(), how=st.sampled_from(["replace", "add", "widen", "merge"]))
+number_puts = st.builds(Put, wish=number_wishes(), how=st.sampled_from(["replace", "add", "widen", "merge"]))
+value_talk = st.lists(st.one_of(value_puts, value_puts, value_puts, puts, lifts).map(said_edit), min_size=1, max_size=6)
+number_talk = st.lists(st.one_of(number_puts, number_puts, number_puts, puts, lifts).map(said_edit), min_size=1, max_size=6)
+talk = value_talk | number_talk
+
+
 def positive(state: State, field: str) -> set[object]:
     return {v for w in state.wishes if w.field == field and w.op in {Op.ANY_OF, Op.ALL_OF} for v in as_tuple(w)}
 
@@ -221,12 +232,8 @@ def as_tuple(wish: Wish) -> tuple[object, ...]:
     return wish.value if isinstance(wish.value, tuple) else (wish.value,)
 
 
-def said_edit(edit: Put | Lift) -> Heard:
-    return heard_as(Understanding(language=Language.EN, intent={"refine": 1.0}, edits=(edit,)))
-
-
 @laws
-@given(events)
+@given(events | talk)
 def test_wish_ids_are_unique_and_never_given_twice(log: list[Event]) -> None:
     state, given_to = State(), {}
     for event in log:
@@ -239,7 +246,7 @@ def test_wish_ids_are_unique_and_never_given_twice(log: list[Event]) -> None:
 
 
 @laws
-@given(events)
+@given(value_talk)
 def test_no_value_is_wanted_and_excluded_at_once(log: list[Event]) -> None:
     state = replay(log)
     for field in VALUE_FIELDS:
@@ -247,7 +254,7 @@ def test_no_value_is_wanted_and_excluded_at_once(log: list[Event]) -> None:
 
 
 @laws
-@given(events, value_wishes(), st.sampled_from(["replace", "add", "widen", "merge"]))
+@given(value_talk, value_wishes(), st.sampled_from(["replace", "add", "widen", "merge"]))
 def test_an_exclusion_takes_its_values_from_what_is_wanted(log: list[Event], wish: Wish, how: str) -> None:
     wish = replace(wish, op=Op.NONE_OF, hard=True, negated=True)
     before = replay(log)
@@ -259,7 +266,7 @@ def test_an_exclusion_takes_its_values_from_what_is_wanted(log: list[Event], wis
 
 
 @laws
-@given(events, value_wishes(), st.sampled_from(["replace", "add", "widen", "merge"]))
+@given(value_talk, value_wishes(), st.sampled_from(["replace", "add", "widen", "merge"]))
 def test_a_wanted_value_is_no_longer_excluded(log: list[Event], wish: Wish, how: str) -> None:
     wish = replace(wish, op=Op.ANY_OF, negated=False)
     before = replay(log)
@@ -272,7 +279,7 @@ def test_a_wanted_value_is_no_longer_excluded(log: list[Event], wish: Wish, how:
 
 
 @laws
-@given(events, wishes, st.sampled_from(["replace", "add", "widen", "merge"]))
+@given(talk, wishes, st.sampled_from(["replace", "add", "widen", "merge"]))
 def test_the_latest_wish_stands_in_the_users_words(log: list[Event], wish: Wish, how: str) -> None:
     after = advance(replay(log), said_edit(Put(wish=wish, how=how)))
     standing = [w for w in after.wishes if w.field == wish.field and (w.op is wish.op or how == "widen")]
@@ -280,7 +287,7 @@ def test_the_latest_wish_stands_in_the_users_words(log: list[Event], wish: Wish,
 
 
 @laws
-@given(events, number_wishes())
+@given(number_talk, number_wishes())
 def test_bounds_that_stand_together_leave_room(log: list[Event], wish: Wish) -> None:
     after = advance(replay(log), said_edit(Put(wish=replace(wish, hard=True, negated=False))))
     mine = [w for w in after.wishes if w.field == wish.field and w.hard and not w.negated]
@@ -293,14 +300,14 @@ def test_bounds_that_stand_together_leave_room(log: list[Event], wish: Wish) -> 
 
 
 @laws
-@given(events, order_wishes)
+@given(number_talk, order_wishes)
 def test_one_order_at_a_time(log: list[Event], wish: Wish) -> None:
     after = advance(replay(log), said_edit(Put(wish=wish)))
     assert [(w.field, w.value) for w in after.wishes if w.op is Op.LIKE] == [(wish.field, wish.value)]
 
 
 @laws
-@given(events, st.sampled_from([*VALUE_FIELDS, *NUMBER_FIELDS]))
+@given(talk, st.sampled_from([*VALUE_FIELDS, *NUMBER_FIELDS]))
 def test_lifting_a_field_leaves_none_on_it_and_the_rest_alone(log: list[Event], field: str) -> None:
     before = replay(log)
     after = advance(before, said_edit(Lift(field=field)))
@@ -308,13 +315,13 @@ def test_lifting_a_field_leaves_none_on_it_and_the_rest_alone(log: list[Event], 
 
 
 @laws
-@given(events)
+@given(talk)
 def test_lifting_everything_leaves_nothing(log: list[Event]) -> None:
     assert advance(replay(log), said_edit(Lift(field="*"))).wishes == ()
 
 
 @laws
-@given(events, st.sampled_from(sorted(VALUE_FIELDS)), st.lists(st.sampled_from(["red", "blue", "reading", "desk"]), min_size=1, unique=True))
+@given(value_talk, st.sampled_from(sorted(VALUE_FIELDS)), st.lists(st.sampled_from(["red", "blue", "reading", "desk"]), min_size=1, unique=True))
 def test_lifting_values_leaves_the_other_values(log: list[Event], field: str, values: list[str]) -> None:
     before = replay(log)
     after = advance(before, said_edit(Lift(field=field, values=tuple(values))))
@@ -324,7 +331,7 @@ def test_lifting_values_leaves_the_other_values(log: list[Event], field: str, va
 
 
 @laws
-@given(events, puts)
+@given(talk, puts)
 def test_saying_a_wish_twice_is_saying_it_once(log: list[Event], put: Put) -> None:
     once = advance(replay(log), said_edit(put))
     assert [(w.field, w.op, w.value, w.hard) for w in advance(once, said_edit(put)).wishes] == [(w.field, w.op, w.value, w.hard) for w in once.wishes]

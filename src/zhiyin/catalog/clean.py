@@ -173,8 +173,11 @@ def _number(value: object, spec: Field) -> int | float | None:
                 number *= spec.units[unit]
                 break
         else:
-            if rest[:1] in _SCALES and not rest[1:2].isalpha():
-                number *= _SCALES[rest[0]]
+            scale = _SCALES.get(rest[:1])
+            if scale and (rest[0] in "万千亿" or not rest[1:2].isalpha()):  # 1.5万元, but not "4 kg"
+                number *= scale
+                rest = rest[1:]
+                number *= next((spec.units[u] for u in sorted(spec.units, key=len, reverse=True) if rest.startswith(u.casefold())), 1.0)
     if not math.isfinite(number):
         return None
     if spec.plausible and not spec.plausible[0] <= number <= spec.plausible[1]:

@@ -22,6 +22,13 @@ class Presenter:
         language = str(state.language)
         return tuple(replace(c, reasons=tuple(replace(r, text=self.wording.reason(r, language)) for r in c.reasons)) for c in slate)
 
+    def known(self, state: State, /) -> State:
+        """The state without what this catalogue does not have: a session may have begun over another one."""
+        fields, row = self.wording.domain.fields, self.wording.catalog.row
+        wishes = tuple(w for w in state.wishes if w.field in fields)
+        slate, focus, basis = (tuple(i for i in ids if i in row) for ids in (state.slate, state.focus, state.basis))
+        return replace(state, wishes=wishes, slate=slate, focus=focus, basis=basis, question=state.question if state.question in fields else "")
+
     def done(self, act: Act, state: State, text: str, latency_ms: Mapping[str, float], /) -> Done:
         """The closing part."""
         language = str(state.language)

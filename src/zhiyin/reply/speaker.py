@@ -103,7 +103,7 @@ class _Sayer:
     def recommend(self, act: Act, slate: Slate) -> list[str]:
         query = act.query or Query()
         wishes = self.wording.wishes(query.wishes, self.language)
-        counted = self.wording.counted(len(slate), self.language).strip()
+        counted = self.wording.counted(len(slate), self.language)
         mode = act.mode if wishes or act.mode not in {"new", "refined", "undone"} else "new_plain"
         lines = [self.pick("recommend", mode, counted=counted, wishes=wishes, basis=self.wording.titles(query.basis[:3], self.language))]
         # The wishes were just named; of the first item, what else speaks for it is worth saying.

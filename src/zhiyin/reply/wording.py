@@ -131,7 +131,9 @@ class Wording:
             return f"{label}{most}" if language == "zh" else f"{most} {label}"
         if wish.op in NUMERIC_OPS:
             text = self.bounds(wish.field, wish.op, wish.value, language)
-            return f"{label} {text}" if self.domain.fields[wish.field].kind != "year" else text
+            if wish.field in self.domain.fields and self.domain.fields[wish.field].kind == "year":
+                return text
+            return f"{label}{text}" if language == "zh" and not text[0].isascii() else f"{label} {text}"
         adjective = next((a for a in self.domain.adjectives.values() if not wish.hard and (a.conditions[0].field, a.conditions[0].value) == (wish.field, wish.value)), None)
         if adjective is not None and adjective.label:
             return adjective.label.get(language, adjective.name)
@@ -217,7 +219,7 @@ class Wording:
         return f"{wider}，有{counted}" if language == "zh" else f"{wider}: {counted}"
 
     def counted(self, count: int, language: str) -> str:
-        """ "3 films", 3 部电影."""
+        """How many, in words: 3 films, 3 部电影."""
         if language == "zh":
             return f" {count} {self.domain.counter.get('zh', '个')}{self.domain.nouns.get('zh', '')}"
         return f"{count} {self.domain.noun.get('en', 'item') if count == 1 else self.domain.nouns.get('en', 'items')}"

@@ -12,7 +12,7 @@ _LATIN = re.compile(r"[^\W\d_\u3400-\u9fff]+")
 _OTHER_SCRIPT = re.compile(r"[\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff\u0e00-\u0e7f\u0900-\u097f\u0370-\u03ff\u0590-\u05ff]")
 _ENGLISH = COMMON | frozenset(
     "the of and to in is it you that was for on are with as be at this have from or had by but some what we can out other were all your when up use how said an each she which do their if will way about many then them would like so these her him has more could go come did my no most who over than call its now find long made may part".split()
-)  # noqa: SIM905
+)
 
 
 def read_language(text: str, spans: Iterable[tuple[int, int]], before: Language) -> Language:

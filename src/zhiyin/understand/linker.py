@@ -17,7 +17,7 @@ from zhiyin.understand.phrases import Mention, People, Phrasebook, Titles
 
 _FAMOUS = 2.5  # weight from which a surname in small letters is a person
 _LEAD = 1.6  # a domain's first people field counts this much more
-_FUNCTION = frozenset("it her up us you them she he me what who that this we they him his my your i one so no yes go if".split())  # noqa: SIM905
+_FUNCTION = frozenset("it her up us you them she he me what who that this we they him his my your i one so no yes go if".split())
 _QUOTED = re.compile(r"《([^《》]{1,80})》|[“「『]([^”」』]{1,80})[”」』]|\"([^\"]{2,80})\"")
 _BEFORE = re.compile(
     r"(?:\b(?:like|love|loved|adore|adored|rewatched|finished|liked|enjoyed|enjoy|hated|hate|watched|watch|watching|rewatched|seen|saw|about|called|titled|named|directed|directs|similar to|film|movie|than|of|starred in|in)|"

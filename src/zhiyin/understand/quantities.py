@@ -42,7 +42,7 @@ _BETWEEN = re.compile(r"(?:between|from|in|介于|从|在)?\s*(?:the )?(?:us\$|[
 _JOIN = re.compile(r"\s*(?:-{1,2}|~|to|到|至|through|till|until|和|与|and|or)\s*(?:the |about |around )?(?:us\$|[$¥￥€]|rmb)?\s*")
 _AFTER_RANGE = re.compile(r"\s*(?:之间|中间|区间|范围内?|以内|左右|之内)")
 
-_WORD_DECADES = {w: 1900 + 10 * n for n, w in enumerate("twenties thirties forties fifties sixties seventies eighties nineties".split(), 2)} | {"noughties": 2000}  # noqa: SIM905
+_WORD_DECADES = {w: 1900 + 10 * n for n, w in enumerate("twenties thirties forties fifties sixties seventies eighties nineties".split(), 2)} | {"noughties": 2000}
 _ZH_DIGIT = {c: n for n, c in enumerate("零一二三四五六七八九")}
 _DECADE = re.compile(
     r"(?:\b(?P<part>early|mid|late)[\s-]*)?(?:the )?(?:\b(?P<century>1[89]|20)?(?P<tens>\d0)'?s\b|'(?P<tens2>\d0)s\b|\b(?P<word>" + "|".join(_WORD_DECADES) + r")\b)"
@@ -174,7 +174,7 @@ def _durations(text: str, amounts: list[_Amount]) -> list[_Amount]:
 
 
 def _halved(text: str, amount: _Amount, hours: re.Pattern[str]) -> _Amount:
-    """ "two hours and a half", 两小时半."""
+    """Adds the half of "two hours and a half", 两小时半."""
     m = re.compile(r" and a half|半").match(text, amount.end)
     if m and hours.search(amount.unit):
         return replace(amount, end=m.end(), low=amount.low + 0.5, high=amount.high + 0.5)

@@ -15,7 +15,7 @@ _ORDINALS = {
         "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split(),
         1,
     )
-} | {"zeroth": 0, "hundredth": 100}  # noqa: SIM905
+} | {"zeroth": 0, "hundredth": 100}
 _COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "couple": 2, "few": 3, "2": 2, "3": 3, "4": 4, "5": 5}
 _THING = r"(?:ones?|films?|movies?|phones?|options?|picks?|items?|choices?|recommendations?|results?|suggestions?|models?|titles?)"
 _ENDS = rf"(?=\s*(?:$|[,.?!;:)]|and\b|or\b|vs\b|with\b|to\b|is\b|isn'?t\b|looks\b|sounds\b|seems\b|please\b|was\b|but\b|than\b|about\b|{_THING}\b|'s\b|again\b|instead\b|has\b|have\b|for\b|on\b))"

@@ -148,7 +148,7 @@ class RuleReader:
         return singular or found
 
     def _superlative_ones(self, message: Message, state: State) -> list[Reference]:
-        """ "the cheapest one": the extreme among the items shown."""
+        """The extreme among the items shown ("the cheapest one")."""
         found = []
         for mention, meaning in message.of(Compares):
             if isinstance(meaning, Compares) and meaning.most and points_at_one(message.text, mention.end):
@@ -296,7 +296,7 @@ def _denied(text: str, at: int) -> bool:
 
 
 def _asks_rather(text: str, found: re.Match[str]) -> bool:
-    """ "I'd like", "would I like", "movies like": a wish or a likeness, not an opinion."""
+    """Whether it is a wish or a likeness, not an opinion ("I would like", "movies like")."""
     before = text[: found.start()]
     if re.search(
         r"(?:would i|i'd|i would|should i|might|will i|do you|movies?|films?|phones?|something|anything|one|ones|stuff|more|feels?|looks?|would|you)\s*$", before

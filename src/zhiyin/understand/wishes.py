@@ -374,7 +374,7 @@ def _alternatives(text: str, values: Sequence[_Value]) -> list[list[_Value]]:
 
 
 def _or_later(text: str, left: _Value, right: _Value) -> bool:
-    """ "film noir or crime movies", 动作片或者科幻片都可以: only plain words stand between."""
+    """Whether an "or" and plain words stand between ("film noir or crime movies")."""
     between = text[left.mention.end : right.mention.start]
     return len(between) < 16 and re.search(r"\bor\b|或", between) is not None and not re.search(r"[;。.!?]", between)
 
