@@ -42,9 +42,11 @@ from zhiyin.wire import gather
 
 CONVERSATIONS = Path(__file__).parent.parent / "tests" / "conversations"
 WARM_UP = ("hello", "recommend me some thrillers", "来几部爱情片")  # loads the sentence model; not counted
+TURNS_WITHIN = 150.0  # seconds; then no further session is begun
 KEYWORDS_WITHIN = 120.0  # seconds; a keyword index that would take longer is left empty
 _SAMPLE = 5000  # items from which that time is estimated
 _TIME = datetime(2025, 6, 1, 12, tzinfo=UTC)
+_PROGRESS = Console(stderr=True)
 _REPEATS = 7  # of each mask; the Python loop runs once
 
 
@@ -173,9 +175,13 @@ def _play(engine: Engine, embedder: TimedEmbedder, turns: int, played: Played, n
     wishes: dict[tuple[Wish, ...], None] = {}
 
     async def play() -> None:
-        with Progress(console=Console(stderr=True)) as progress:
+        with Progress(console=_PROGRESS) as progress:
             bar = progress.add_task(f"turns over {name}", total=sum(map(len, sessions)))
+            start = time.perf_counter()
             for number, session in enumerate([WARM_UP, *sessions]):
+                if time.perf_counter() - start > TURNS_WITHIN:
+                    played.notes.append(f"the first {len(played.messages)} of {sum(map(len, sessions))} turns were played in {TURNS_WITHIN:.0f} s, the others left out")
+                    break
                 for text in session:
                     turn = Turn(session=SessionId(str(number)), user=UserId(f"user-{number}"), text=text, time=_TIME)
                     embedder.ms = 0.0
@@ -204,7 +210,7 @@ def _time_embedding(embedder: Embedder, played: Played) -> None:
 
 def _time_filters(catalog: Catalog, wishes: Sequence[tuple[Wish, ...]], played: Played) -> None:
     """Masks against the loop, on the same wishes; both must find the same rows."""
-    with Progress(console=Console(stderr=True)) as progress:
+    with Progress(console=_PROGRESS) as progress:
         for hard in progress.track(wishes, description="filters"):
             taken = []
             for _ in range(_REPEATS):
@@ -257,6 +263,7 @@ def _timed(played: Played, part: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     played.build_s[part] = time.perf_counter() - start
+    _PROGRESS.print(f"{played.items:,} items: {part} took {played.build_s[part]:.1f} s")
 
 
 def _peak_mb() -> float:

@@ -6,7 +6,10 @@ import re
 import unicodedata
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from opencc import OpenCC
 
 COMMON = frozenset((Path(__file__).parent / "common.en.txt").read_text(encoding="utf-8").split())  # plain English words
 STOP = frozenset(w for name in ("stop.en.txt", "stop.zh.txt") for w in (Path(__file__).parent / name).read_text(encoding="utf-8").split())  # words that carry no topic
@@ -24,7 +27,7 @@ class Token(NamedTuple):
 
 
 def plain(text: str) -> str:
-    """The text with full-width ASCII halved, curly quotes straightened, accents and case folded, control characters blanked; same length."""
+    """The text with full-width ASCII halved, curly quotes straightened, accents and case folded, traditional characters simplified, control characters blanked; same length."""
     if text.isascii():
         return text.translate(_CONTROLS).lower()
     return "".join(_plain_char(c) for c in text)
@@ -49,8 +52,23 @@ def _plain_char(c: str) -> str:
     if "\u00c0" <= c <= "\u024f":
         bare = unicodedata.normalize("NFD", c)[0].lower()
         return bare if len(bare) == 1 else c
+    if _CJK_RUN.match(c):
+        return _simplified(c)
     low = c.lower()
     return low if len(low) == 1 else c
+
+
+def _simplified(c: str) -> str:
+    """The simplified form of a traditional character (導 -> 导); any other as it is."""
+    simple = _converter().convert(c)
+    return simple if len(simple) == 1 else c
+
+
+@lru_cache(maxsize=1)
+def _converter() -> OpenCC:
+    from opencc import OpenCC  # noqa: PLC0415  # only where there is Chinese
+
+    return OpenCC("t2s")
 
 
 def tokens(text: str) -> list[Token]:
@@ -60,7 +78,7 @@ def tokens(text: str) -> list[Token]:
 
 def key(text: str) -> str:
     """The form under which phrases are compared: plain tokens joined by spaces ("iPhone15" and "iphone 15" agree)."""
-    return " ".join(token.text for token in tokens(plain(text)))
+    return " ".join(_WORD.findall(plain(text))).replace("'", "")
 
 
 def stem(word: str) -> str:

@@ -8,6 +8,7 @@ import inspect
 import os
 import pkgutil
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -224,3 +225,18 @@ def test_the_shared_conversations_are_ours(name: str) -> None:
     if not SHARED.is_dir() and not os.environ.get("CI"):  # noqa: TID251  # not a setting of ours: the name every CI service sets
         pytest.skip("the team's shared folder is not here")
     assert (ROOT / "tests" / "conversations" / name).read_bytes() == (SHARED / name).read_bytes()
+
+
+# --- the tests themselves ---
+
+
+def test_no_test_can_leave_this_machine() -> None:
+    with socket.socket() as sock, pytest.raises(RuntimeError, match="stay on this machine"):
+        sock.connect(("192.0.2.1", 80))
+    with pytest.raises(RuntimeError, match="stay on this machine"):
+        socket.create_connection(("example.org", 443), timeout=1)
+
+
+def test_tests_may_talk_to_themselves() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), timeout=5) as client:
+        assert client.getpeername() == server.getsockname()

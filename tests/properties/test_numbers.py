@@ -53,8 +53,8 @@ def _section(n: int, two: str, *, lead: bool = False) -> str:
     return spelt
 
 
-ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()  # noqa: SIM905
-TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905
+ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
 
 
 def english(n: int, *, british: bool = False, hyphen: bool = True) -> str:
@@ -222,9 +222,9 @@ def test_a_lower_bound_has_no_upper_end(n: int, spelling: int, bound: tuple[str,
 # --- anything at all ---
 
 PIECES = [
-    *"0 1 5 12 99 2000 3,000 1.5 - ~ 到 至 和 and to 多 几 来 半 个 k w 万 千 百 十 两 三 零 点 一".split(),  # noqa: SIM905
-    *"元 块 yuan $ minutes 分钟 gb 小时 hour 年 年代 90s the early late between from under over 以内 以上 不超过 至少 about 左右 or so".split(),  # noqa: SIM905
-    *"half a million an hour and 去年 last year 上世纪 21世纪 , . ( 'Ω' %".split(),  # noqa: SIM905
+    *"0 1 5 12 99 2000 3,000 1.5 - ~ 到 至 和 and to 多 几 来 半 个 k w 万 千 百 十 两 三 零 点 一".split(),
+    *"元 块 yuan $ minutes 分钟 gb 小时 hour 年 年代 90s the early late between from under over 以内 以上 不超过 至少 about 左右 or so".split(),
+    *"half a million an hour and 去年 last year 上世纪 21世纪 , . ( 'Ω' %".split(),
 ]
 anything = st.one_of(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), st.lists(st.sampled_from(PIECES), max_size=8).map(" ".join), st.text(max_size=30))
 

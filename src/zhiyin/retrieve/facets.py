@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,25 +95,38 @@ def _rounded(number: float) -> float:
 
 
 def _offers(catalog: Catalog, hard: Sequence[Wish], query: Query) -> list[Offer]:
-    """The smallest changes that leave something: one wish widened, one lifted, else as few as it takes lifted together."""
-    masks = {w.id or str(i): catalog.satisfies(w) for i, w in enumerate(hard)}
-    keys = list(masks)
-    names = dict(zip(keys, hard, strict=True))
-    found: list[Offer] = []
-    for lifted in keys:
-        rest = _allowed(catalog, query, [names[k] for k in keys if k != lifted])
-        if rest.any():
-            found.append(_smallest(catalog, names[lifted], rest))
-    if not found:
-        for size in range(2, min(len(keys), 4) + 1):
-            for group in combinations(keys, size):
-                rest = _allowed(catalog, query, [names[k] for k in keys if k not in group])
-                if rest.any():
-                    found.append(Offer(wish=names[group[0]], to=None, count=int(rest.sum()), also=tuple(names[k] for k in group[1:])))
-            if found:
-                break
-    found = [o for o in found if o.count > 0]
-    return sorted(found, key=lambda o: (o.to is None, len(o.also), -min(o.count, 200)))[:MAX_OFFERS]
+    """The smallest changes that leave something.
+
+    Each row violates some set of wishes; the smallest such sets are what has to give. One wish alone is widened if it can be, else lifted.
+    """
+    if not hard:
+        return []
+    violated = ~np.vstack([catalog.satisfies(w) for w in hard])  # (wishes, rows)
+    violated = violated[:, _shown_before(catalog, query)]
+    count = violated.sum(axis=0)
+    if not (count > 0).any():
+        return []
+    nearest = violated[:, count == count[count > 0].min()]
+    sets, sizes = np.unique(nearest, axis=1, return_counts=True)
+    groups = [[wish for wish, gone in zip(hard, sets[:, k], strict=True) if gone] for k in np.argsort(-sizes)]
+    found = [_give(catalog, query, hard, group) for group in groups[: 2 * MAX_OFFERS]]
+    kept = [o for o in found if o.count > 0]
+    return sorted(kept, key=lambda o: (o.to is None, len(o.also), -min(o.count, 200)))[:MAX_OFFERS]
+
+
+def _shown_before(catalog: Catalog, query: Query) -> Mask:
+    """The rows that may still be offered."""
+    free = np.ones(len(catalog), dtype=np.bool_)
+    free[catalog.rows(query.exclude)] = False
+    return free
+
+
+def _give(catalog: Catalog, query: Query, hard: Sequence[Wish], group: Sequence[Wish]) -> Offer:
+    """The offer of letting these wishes go."""
+    rest = _allowed(catalog, query, [w for w in hard if w not in group])
+    if len(group) == 1:
+        return _smallest(catalog, group[0], rest)
+    return Offer(wish=group[0], to=None, count=int(rest.sum()), also=tuple(group[1:]))
 
 
 def _allowed(catalog: Catalog, query: Query, wishes: Sequence[Wish]) -> Mask:

@@ -24,6 +24,9 @@ NEGATION = _words(
     r"skip (?:the|any|all)|minus|can'?t stand|cannot stand|sick of|tired of|enough of|not (?:into|a fan of)|none of|rather not|less of|drop the|lose the|ditch the|instead of|rather than|anything except)\b",
     r"不想要|不想看|不想|不要|不喜欢|不爱看|不爱|不看|不需要|不能是|不能有|不能|不考虑|不接受|不含|不带|不是|不含有|不买|别给我|别推荐|别要|别来|别|排除|讨厌|除了|除开|除去|避开|避免|去掉|拒绝|受不了|看腻了|非(?![常洲])|没有|不",
 )  # fmt: skip
+NOT_TOO = re.compile(
+    r"(?:\b(?:not|nothing|isn't|never|without being) (?:too|so|very|that|overly|all that) |(?:不要|别|不想|不能|不)(?:那么|这么|太过|过于|太|很)|(?:不要|别)特别)(?:的)?"
+)
 NEGATED_AFTER = re.compile(
     r"\s*(?:的|类|片|手机|电影|那种|这种)*\s*(?:就|都|全|也|一律|通通)?(?:不要|算了|除外|不行|不考虑|免了|不喜欢|别来|看腻了|不看|跳过|不想看|不想要|太多了|excluded|are out|is out)"
 )

@@ -10,6 +10,10 @@ from zhiyin.types import Language
 
 _LATIN = re.compile(r"[^\W\d_\u3400-\u9fff]+")
 _OTHER_SCRIPT = re.compile(r"[\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff\u0e00-\u0e7f\u0900-\u097f\u0370-\u03ff\u0590-\u05ff]")
+_OTHER_WORDS = frozenset(
+    "je tu il un une le les des du et est pas pour avec dans qui que quel voudrais cherche ich du der das und ist nicht ein eine einen mit auf suche möchte mochte el los las una para por con quiero busco película pelicula teléfono telefono "
+    "vorrei cerco di che un'altra uno gli eu quero um uma filme para não nao com cinta saya ingin mau yang untuk tôi muốn".split()
+)
 _ENGLISH = COMMON | frozenset(
     "the of and to in is it you that was for on are with as be at this have from or had by but some what we can out other were all your when up use how said an each she which do their if will way about many then them would like so these her him has more could go come did my no most who over than call its now find long made may part".split()
 )
@@ -39,4 +43,6 @@ def is_foreign(text: str, known: int) -> bool:
     if cjk_count(text) or len(words) < 4:
         return False
     english = sum(w in _ENGLISH for w in words)
-    return english + known < 0.34 * len(words)
+    if len(_OTHER_WORDS & set(words)) >= 2 and english <= len(words) / 2:
+        return True
+    return len(words) > 4 and english + known < 0.2 * len(words)

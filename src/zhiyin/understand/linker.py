@@ -15,6 +15,7 @@ from zhiyin.text import COMMON, STOP, Token, is_cjk, key, stem, tokens
 from zhiyin.types import ItemId
 from zhiyin.understand.phrases import Mention, People, Phrasebook, Titles
 
+_KNOWN_TITLE = 0.45  # prior from which a one-word title in small letters is a title
 _FAMOUS = 2.5  # weight from which a surname in small letters is a person
 _LEAD = 1.6  # a domain's first people field counts this much more
 _FUNCTION = frozenset("it her up us you them she he me what who that this we they him his my your i one so no yes go if".split())
@@ -51,6 +52,7 @@ class Linker:
         self._titles: Phrasebook[int] = Phrasebook()
         self._people: Phrasebook[str] = Phrasebook()
         self._person_fields: dict[str, dict[str, float]] = {}
+        self._by_surname: dict[str, list[str]] = {}
         self._add_titles()
         self._add_people()
 
@@ -66,23 +68,15 @@ class Linker:
 
     def _add_titles(self) -> None:
         prior = self.catalog.prior
-        pairs: dict[str, list[int]] = {}
+        found: dict[str, dict[int, int]] = {}  # phrase -> row -> how it names the row: 0 title, 1 alias, 2 part of one
         for row, item in enumerate(self.catalog.items):
-            for surface in (*item.titles.values(), *item.aliases):
-                phrase = key(surface)
-                pairs.setdefault(phrase, []).append(row)
-                bare = _ARTICLE.sub("", phrase)
-                if bare != phrase and (" " in bare or len(bare) > 4):
-                    pairs.setdefault(bare, []).append(row)
-                if any(mark in surface for mark in (":", "：", " – ", " - ")):
-                    for part in re.split(r"\s*[:：]\s*|\s+[–-]\s+", surface):
-                        piece = key(part)
-                        if piece.count(" ") >= 2 and not _PART.match(piece):
-                            pairs.setdefault(piece, []).append(row)
-        for phrase, rows in pairs.items():
-            # An exact title before a part of one, the better known first.
-            exact = {row for row in rows if phrase in {key(t) for t in self.catalog.items[row].titles.values()}} if len(rows) > 1 else set()
-            for row in sorted(set(rows), key=lambda r: (r not in exact, -prior[r], r)):
+            for rank, surfaces in enumerate((item.titles.values(), item.aliases)):
+                for surface in surfaces:
+                    for phrase, worse in _forms(surface):
+                        rows = found.setdefault(phrase, {})
+                        rows[row] = min(rows.get(row, 9), max(rank, worse))
+        for phrase, ranks in found.items():
+            for row in sorted(ranks, key=lambda r: (ranks[r], -prior[r], r)):  # exact titles first, the better known before others
                 self._titles.add_key(phrase, row)
 
     def _quoted(self, original: str, text: str) -> tuple[list[Mention], list[Unknown]]:
@@ -130,6 +124,8 @@ class Linker:
     def _plausible(self, original: str, text: str, words: Sequence[Token], zh_bounds: frozenset[int]) -> bool:
         """Whether these words are meant as a title rather than as words."""
         start, end = words[0].start, words[-1].end
+        if start + 1 == end and text[start].isascii():
+            return False  # "H", "M": only in quotation marks
         before, after = _BEFORE.search(text[:start]), _AFTER.match(text, end)
         whole = not text[:start].strip(" 《“\"'") and not text[end:].strip(" 》”\"'?!。？！.")
         phrase = " ".join(w.text for w in words)
@@ -138,19 +134,22 @@ class Linker:
                 return len(words) >= 4 or (start in zh_bounds and end in zh_bounds) or bool(before or after)
             if start not in zh_bounds or end not in zh_bounds:
                 return False
-            return (whole and phrase not in self._known) or bool(before and after and phrase not in self._known and len(words) > 1)
+            led = before or not text[:start].strip()
+            return phrase not in self._known and phrase.replace(" ", "") not in STOP and (whole or bool(led and after and len(words) > 1))
         digits = [w for w in words if w.text[0].isdigit()]
         if digits:  # a model number makes a name of common words: iPhone 15, Xiaomi 14
-            return len(digits) < len(words) and not all(w.text in _FUNCTION or w.text.isdigit() or len(w.text) < 3 for w in words)
+            return whole or (len(digits) < len(words) and not all(w.text in _FUNCTION or w.text.isdigit() or len(w.text) < 3 for w in words))
         common = [w for w in words if w.text in COMMON or w.text in self._known or stem(w.text) in self._known]
         if len(common) < len(words):
-            return True
+            known = max((self.catalog.prior[row] for row in self._titles.meanings.get(phrase, ())), default=0.0)
+            # One unknown word in small letters may be a word we do not know: an obscure title needs more than that.
+            return len(words) > 1 or known >= _KNOWN_TITLE or original[start].isupper() or whole or bool(before and after)
         capitals = sum(original[w.start].isupper() for w in words) >= max(1, (len(words) + 1) // 2)
         inside = text[:start].strip() != "" and not original.isupper()
         if phrase in self._known or stem(phrase) in self._known:
             return capitals and inside and bool(before)
         if len(words) == 1 and phrase in _FUNCTION:
-            return capitals and inside and bool(before and after)
+            return capitals and (bool(inside and before and after) or (whole and phrase in {"her", "it", "up", "us"}))
         if capitals and inside:
             return True
         return (bool(before and after) and not re.search(r"\b(?:of|in|than)\s*$", text[:start])) or (whole and capitals and (len(words) > 1 or phrase not in STOP))
@@ -198,6 +197,7 @@ class Linker:
             phrase = key(name)
             self._people.add_key(phrase, name)
             last = phrase.rsplit(" ", 1)[-1]
+            self._by_surname.setdefault(last, []).append(name)
             if " " in phrase and len(last) > 2:
                 surnames.setdefault(last, []).append(name)
         for name, others in self.catalog.domain.people.items():
@@ -269,13 +269,6 @@ class Linker:
                     return [Mention(span[0].start, span[-1].end, (People((best,), self._fields_of(best)),), sure=False)]
         return []
 
-    @cached_property
-    def _by_surname(self) -> dict[str, list[str]]:
-        index: dict[str, list[str]] = {}
-        for name in self._person_fields:
-            index.setdefault(key(name).rsplit(" ", 1)[-1], []).append(name)
-        return index
-
     @property
     def words(self) -> frozenset[str]:
         """Every word of a title or a name."""
@@ -299,6 +292,20 @@ class Linker:
 
     def _surname_bucket(self, word: str) -> list[str]:
         return self._surname_buckets.get(word[0], [])
+
+
+def _forms(surface: str) -> Iterable[tuple[str, int]]:
+    """The phrases that name a title: itself, without its article, and telling parts of it (2)."""
+    phrase = key(surface)
+    yield phrase, 0
+    bare = _ARTICLE.sub("", phrase)
+    if bare != phrase and (" " in bare or len(bare) > 4):
+        yield bare, 0
+    if any(mark in surface for mark in (":", "：", " – ", " - ")):
+        for part in re.split(r"\s*[:：]\s*|\s+[–-]\s+", surface):
+            piece = key(part)
+            if piece.count(" ") >= 2 and not _PART.match(piece):
+                yield piece, 2
 
 
 def _bucketed(words: Iterable[str]) -> dict[str, list[str]]:

@@ -11,12 +11,7 @@ from dataclasses import dataclass
 _DIGITS = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "俩": 2, "仨": 3}
 _UNITS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
 _LETTERS = {"k": 1_000, "w": 10_000}
-_EN_ONES = {
-    w: n
-    for n, w in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-    )
-}
+_EN_ONES = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())}
 _EN_TENS = {w: 10 * n for n, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 _EN_SCALES = {"hundred": 100, "thousand": 1_000, "grand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 _EN_WORD = "|".join(sorted([*_EN_ONES, *_EN_TENS], key=len, reverse=True))
@@ -31,6 +26,7 @@ _NUMBER = re.compile(
 )
 # Words that only look like numbers: 十分好看, 万一, 一起, 双十一, "no one", "thanks a million".
 _NO_NUMBER = re.compile(
+    r"\d+w(?=\s*(?:的)?(?:有线|无线|超级|极速)*(?:快充|闪充|充电|fast|charg|wired|wireless))|[百千]元(?=机)|"
     r"十分(?!钟|以|之|左|上|的)|百分百|百分之百|一起|千万(?=别|不|要|注|记|小心|得)|万一|万能|千里|百搭|[乱杂]七八糟|统一|一直|一点(?!五|[零一二三四五六七八九]\d)|一定|一般般?|一下|一模一样|一样|一言|一路|一些|一种|一会|唯一|一旦|一切|一共|一再|"
     r"二手|双十[一二]|(?:星期|周|礼拜)[一二三四五六日天]|三心二意|[一二三四五六七八九十]+颜[一二三四五六七八九十]色|独一无二|四川|零食|三星|一加|万达|百度|千禧|十足|百度|五一|十一长假|七上八下|三国|四大|八卦|九寨沟|百货|三观|四六级|第[一二三四五六七八九十]+次|万人迷|"
     r"\b(?:no|any|some|every|this|that|which|each|the|another|last|first|new|good|a) one\b|\bone (?:of|day|more|another)\b|\bthanks a million\b|\bone[- ]of[- ]a[- ]kind\b"

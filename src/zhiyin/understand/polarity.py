@@ -25,6 +25,7 @@ def negations(text: str, mentions: Sequence[Mention]) -> list[Scope]:
     """The negated stretches of a plain text."""
     masked = [m.span() for m in cues.NOT_NEGATION.finditer(text)]
     masked += [m.span() for m in cues.BESIDES.finditer(text)]
+    masked += [m.span() for m in cues.NOT_TOO.finditer(text)]
     scopes: list[Scope] = []
     for cue in cues.NEGATION.finditer(text):
         if any(start < cue.end() and cue.start() < end for start, end in masked):
@@ -36,6 +37,8 @@ def negations(text: str, mentions: Sequence[Mention]) -> list[Scope]:
             continue  # these negate only what follows at once
         if any(cue.end() <= m.start < end for m in mentions) or cue[0].isascii():
             scopes.append(Scope(cue.start(), cue.end(), end))
+    for cue in cues.NOT_TOO.finditer(text):  # "not too violent", 不要太老的: the next word only
+        scopes += [Scope(cue.start(), m.start, m.end) for m in mentions if m.start == cue.end()][:1]
     scopes += [Scope(m.start, m.start, m.end) for m in mentions if cues.NEGATED_AFTER.match(text, m.end) and not _positive_follows(text, m, mentions)]
     return scopes
 

@@ -177,6 +177,8 @@ class RuleReader:
             return [Judgement(item=i, opinion=Opinion.SEEN, source=message.original) for i in state.slate]
         if not about:
             return []
+        if cues.COMPARE.search(text):
+            return []  # "which is better" judges nothing yet
         masked = _blank(text, [(m.start, m.end) for m in message.mentions if m.of(Titles)])
         for opinion, pattern in cues.OPINIONS:
             found = pattern.search(masked)
@@ -190,6 +192,7 @@ class RuleReader:
 
     def _sentiment(self, message: Message) -> Sentiment:
         spans = [(m.start, m.end) for m in message.mentions if any(isinstance(x, Titles | People | Names | Describes) for x in m.meanings) and not m.of(Compares)]
+        spans += [(m.start(), m.end() + 2) for m in cues.NOT_TOO.finditer(message.text)]
         aspects = [(m.start, m.end, a.field) for m, a in message.of(AsksField) if isinstance(a, AsksField)]
         return read_sentiment(message.text, spans, aspects)
 

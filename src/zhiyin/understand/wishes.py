@@ -27,6 +27,7 @@ _FLIP = {Op.LT: Op.GE, Op.LE: Op.GT, Op.GT: Op.LE, Op.GE: Op.LT}
 How: TypeAlias = Literal["replace", "add", "widen", "merge"]
 _NEAR = 14  # characters between a field's word and its amount
 _MONEY_SIGN = re.compile(r"[$¥￥€]|rmb|cny|usd|eur")
+_WISHES_NOT = re.compile(r"(?:\b(?:not|nothing|isn't|without being|don't want (?:it|one)?)|不要|别|不想要?|不能|不)\s*$")
 _DATED = re.compile(r"(?:\b(?:from|in|since|of|after|before|released|year|until|till|than)\s*|年份|上映|发布)$")
 
 
@@ -160,6 +161,9 @@ class WishReader:
         found += [(start, end, direction, False) for start, end, direction in self._than(message.text) if not any(start < e and s < end for s, e, *_ in found)]
         for start, end, direction, most in found:
             source = message.said(start, end)
+            if re.match(r"太|too\b", message.text[start:end]) and _WISHES_NOT.search(message.text[:start]):
+                edits.append(self._toward(direction, source, most=False))  # "nothing too heavy": the quality, not a bound
+                continue
             if most or not (about or state.focus or state.slate):
                 if not points_at_one(message.text, end) or not state.slate:
                     edits.append(self._toward(direction, source, most=most))
@@ -320,6 +324,7 @@ class WishReader:
             fields = [a.field for x in inside for a in x.of(AsksField)]
             values = [(n.field, n.value) for x in inside for n in x.of(Names)]
             values += [(f, name) for x in inside for p in x.of(People) for f in p.fields for name in p.names]
+            values = [(field, value) for field, value in values if _held(state, field, value)]  # "comedy or romance, both fine" asks for them
             conditions = [d.adjective.conditions[0].field for x in inside for d in x.of(Describes)]
             source = message.said(m.start(), m.end())
             held = {w.field for w in state.wishes}
@@ -345,6 +350,10 @@ def _bare_comparatives(domain: Domain) -> Iterable[tuple[str, Direction]]:
                 bare = re.sub(r"^(?:更|再)|(?:一点|一些|点|些)$", "", word)
                 if bare != word and 0 < len(bare) <= 3:
                     yield bare, direction
+
+
+def _held(state: State, field: str, value: str) -> bool:
+    return any(w.field == field and isinstance(w.value, tuple) and value in w.value for w in state.wishes)
 
 
 def _excluded_now(state: State, named: Names) -> bool:
