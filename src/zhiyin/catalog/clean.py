@@ -198,7 +198,7 @@ def _parts(value: object, separator: str = "") -> list[object]:
             listed = None
         if isinstance(listed, list):
             return listed
-    return [p.strip() for p in re.split(re.escape(separator) if separator else r"\s*[|;,、;,/]\s*", text) if p.strip()]
+    return [p.strip() for p in re.split(re.escape(separator) if separator else r"\s*[|;,、；，/]\s*", text) if p.strip()]
 
 
 def _missing(value: object) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zhiyin.catalog.domain import Domain
 from zhiyin.text import key
-from zhiyin.types import NUMERIC_OPS, Item, ItemId, Op, Scalar, Value, Wish
+from zhiyin.types import Item, ItemId, Op, Scalar, Value, Wish
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.int32]
@@ -61,7 +61,7 @@ class Catalog:
         result = np.ones(len(self), dtype=np.bool_)
         sized = []
         for wish in wishes:
-            if wish.field in self._variant_numbers and wish.op in NUMERIC_OPS:
+            if wish.field in self._variant_numbers and wish.op is not Op.LIKE:
                 sized.append(wish)
             elif wish.op is not Op.LIKE:
                 result &= self.satisfies(wish)
@@ -73,7 +73,7 @@ class Catalog:
         """The rows that satisfy one wish; unknown values pass an exclusion only."""
         if wish.op is Op.LIKE:
             return np.ones(len(self), dtype=np.bool_)
-        if wish.field in self._variant_numbers and wish.op in NUMERIC_OPS:
+        if wish.field in self._variant_numbers:
             return self._any_variant([wish])
         field = self.domain.fields.get(wish.field)
         if field is not None and field.numeric:
@@ -93,7 +93,7 @@ class Catalog:
     def matching_variant(self, row: int, wishes: Iterable[Wish]) -> Mapping[str, float]:
         """The cheapest size of an item that meets the numeric wishes, else its first."""
         variants = self.items[row].variants
-        sized = [w for w in wishes if w.field in self._variant_numbers and w.op in NUMERIC_OPS and w.hard]
+        sized = [w for w in wishes if w.field in self._variant_numbers and w.op is not Op.LIKE and w.hard]
         for variant in variants:
             if all(_compare(np.array([variant.get(w.field, np.nan)]), w)[0] for w in sized):
                 return variant

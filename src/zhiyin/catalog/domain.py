@@ -159,6 +159,7 @@ class Domain:
     data_packs: tuple[DataPack, ...] = ()
     people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name -> other names
     variants: tuple[str, ...] = ()  # fields that vary within one item
+    pair: tuple[str, str] | None = None  # the fields of "12+256"
     currency: str = ""
     price_note: Texts = field(default_factory=dict)
     series: str = ""  # field whose equal values mark near-duplicates on a slate

@@ -47,7 +47,11 @@ def find_pack(name: str) -> Path:
 
 def read_pack(folder: Path) -> Domain:
     """The pack in this folder. Raises `PackError` at the first thing that is wrong; `check_pack` lists everything."""
-    return _Reader(folder).domain()
+    reader = _Reader(folder)
+    try:
+        return reader.domain()
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+        raise reader.fail("a value", f"is not of the form this key takes ({error})") from error
 
 
 def check_pack(folder: Path) -> list[str]:
@@ -97,7 +101,7 @@ class _Reader:
         adjectives = {name: self.adjective(name, spec) for name, spec in self.take(top, "", "adjectives", dict, {}).items()}
         item = self.take(top, "", "item", dict, {})
         self.known(top, "the top level", ("name", "label", "item", "fields", "adjectives", "quality", "layers", "data_packs", "openers"))
-        self.known(item, "item", ("noun", "nouns", "counter", "series", "currency", "price_note", "variants"))
+        self.known(item, "item", ("noun", "nouns", "counter", "series", "currency", "price_note", "variants", "pair"))
         main = self.path
         result = Domain(
             name=self.take(top, "", "name", str, self.folder.name),
@@ -113,7 +117,8 @@ class _Reader:
             quality=tuple(self.record(Quality, "quality", q) for q in top.get("quality", ())),
             layers=tuple(self.record(Layer, "layers", layer) for layer in top.get("layers", ())),
             data_packs=tuple(self.record(DataPack, "data_packs", pack) for pack in top.get("data_packs", ())),
-            variants=tuple(item.get("variants", ())),
+            variants=self.listed(item, "item", "variants"),
+            pair=(str(item["pair"][0]), str(item["pair"][1])) if "pair" in item else None,
             openers={k: tuple(v) for k, v in self.take(top, "", "openers", dict, {}).items()},
             people=self.people(),
             lexicons={language: self.lexicon(language) for language in LANGUAGES},
@@ -176,15 +181,17 @@ class _Reader:
             names = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise PackError(f"{path}: not valid JSON: {error}") from error
+        if not isinstance(names, dict):
+            raise PackError(f"{path}: should be an object, name -> other names")
         return {name: tuple(others) for name, others in names.items()}
 
     def lexicon(self, language: str) -> Lexicon:
         top = self.load(self.folder / f"lexicon.{language}.toml")
         self.known(top, "lexicon", list(Lexicon.__dataclass_fields__))
         return Lexicon(
-            nouns=tuple(top.get("nouns", ())),
-            counters=tuple(top.get("counters", ())),
-            masked=tuple(top.get("masked", ())),
+            nouns=self.listed(top, "lexicon", "nouns"),
+            counters=self.listed(top, "lexicon", "counters"),
+            masked=self.listed(top, "lexicon", "masked"),
             values={f: {v: tuple(words) for v, words in table.items()} for f, table in top.get("values", {}).items()},
             adjectives=self.words(top, "adjectives"),
             fields=self.words(top, "fields"),
@@ -195,7 +202,15 @@ class _Reader:
         )
 
     def words(self, top: Table, name: str) -> Mapping[str, tuple[str, ...]]:
-        return {key: tuple(words) for key, words in top.get(name, {}).items()}
+        table = self.take(top, "lexicon", name, dict, {})
+        return {key: self.listed(table, name, key) for key in table}
+
+    def listed(self, table: Table, where: str, name: str) -> tuple[str, ...]:
+        """A list of texts."""
+        value = table.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            raise self.fail(f"{where}.{name}", f"{value!r} should be a list of texts")
+        return tuple(value)
 
     def patterns(self, top: Table, name: str) -> Mapping[str, tuple[str, ...]]:
         table = self.words(top, name)
@@ -227,13 +242,15 @@ def _dangling(domain: Domain) -> Iterator[str]:
         for condition in adjective.conditions:
             if condition.field not in fields:
                 yield f"{domain.folder}/domain.toml: adjectives.{name}: no field {condition.field!r}"
+    named = [*domain.variants, *([domain.series] if domain.series else []), *(f.trust for f in domain.fields.values() if f.trust)]
+    yield from (f"{domain.folder}/domain.toml: no field {name!r} (named by variants, series or trust)" for name in named if name not in fields)
     for quality in domain.quality:
         if quality.field not in fields:
             yield f"{domain.folder}/domain.toml: quality: no field {quality.field!r}"
     for language, lexicon in domain.lexicons.items():
         file = f"{domain.folder}/lexicon.{language}.toml"
-        named = {**lexicon.values, **lexicon.roles, **lexicon.fields, **lexicon.questions}
-        yield from (f"{file}: no field {name!r} (used as a key)" for name in named if name not in fields)
+        used = {**lexicon.values, **lexicon.roles, **lexicon.fields, **lexicon.questions}
+        yield from (f"{file}: no field {name!r} (used as a key)" for name in used if name not in fields and name != "description")
         yield from (f"{file}: adjectives: no adjective {name!r}" for name in lexicon.adjectives if name not in domain.adjectives)
         moves = [*lexicon.comparatives.values(), *lexicon.superlatives.values()]
         yield from (f"{file}: no field {d.field!r} (used by a comparison)" for d, _ in moves if d.field not in fields)

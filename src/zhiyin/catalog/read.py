@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import io
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from zhiyin.errors import UnreadableFile
 
@@ -68,9 +70,11 @@ def _csv(path: Path) -> Iterator[tuple[int, Raw | BadRow]]:
         dialect: type[csv.Dialect] = csv.Sniffer().sniff(head, delimiters=",;\t|")
     except csv.Error:
         dialect = csv.excel_tab if path.suffix == ".tsv" else csv.excel
+    if dialect.delimiter not in head.split("\n", 1)[0]:
+        dialect = csv.excel  # a table of one column: what separates is inside its cells
     # The sniffer guesses quoting badly on short files; only its delimiter is believed.
     csv.field_size_limit(_MAX_FIELD)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=dialect.delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter)
     try:
         header = [name.strip() for name in next(reader)]
     except StopIteration:
@@ -106,7 +110,7 @@ def _jsonl(path: Path) -> Iterator[tuple[int, Raw | BadRow]]:
 def _json(path: Path) -> Iterator[tuple[int, Raw | BadRow]]:
     try:
         whole = json.loads(read_text(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableFile(f"{path}: not valid JSON: {error}") from error
     if isinstance(whole, dict):  # {"items": [...]} and the like
         whole = next((v for v in whole.values() if isinstance(v, list)), [whole])
@@ -131,12 +135,13 @@ def _parquet(path: Path) -> Iterator[tuple[int, Raw | BadRow]]:
 
 def _sqlite(path: Path, query: str) -> Iterator[tuple[int, Raw | BadRow]]:
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as connection:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)) as connection:
             if not query:
                 table = connection.execute("select name from sqlite_master where type = 'table' order by name").fetchone()
                 if table is None:
                     raise UnreadableFile(f"{path}: the database has no table")
-                query = f'select * from "{table[0]}"'  # noqa: S608  # a name the database itself gave
+                name = str(table[0]).replace('"', '""')
+                query = f'select * from "{name}"'  # noqa: S608  # a name the database itself gave
             cursor = connection.execute(query)
             names = [column[0] for column in cursor.description]
             for number, row in enumerate(cursor, 1):

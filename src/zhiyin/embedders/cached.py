@@ -90,7 +90,7 @@ class VectorFile:
         if not self.path.is_file():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 keys, vectors = archive["keys"], archive["vectors"]
                 if len(keys) == 0 or len(keys) != len(vectors):
                     return None

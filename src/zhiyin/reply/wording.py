@@ -126,6 +126,11 @@ class Wording:
     def wish(self, wish: Wish, language: str) -> str:
         """A wish as a chip says it."""
         label = self.label(wish.field, language)
+        quality = next(
+            (a for a in self.domain.adjectives.values() if (a.conditions[0].field, a.conditions[0].op, a.conditions[0].value) == (wish.field, wish.op, wish.value)), None
+        )
+        if quality is not None and quality.label and not wish.negated:
+            return quality.label.get(language, quality.name)
         if wish.op is Op.LIKE:
             most = {"en": {"lowest": "lowest", "highest": "highest"}, "zh": {"lowest": "最低", "highest": "最高"}}[language].get(str(wish.value), str(wish.value))
             return f"{label}{most}" if language == "zh" else f"{most} {label}"
@@ -134,9 +139,6 @@ class Wording:
             if wish.field in self.domain.fields and self.domain.fields[wish.field].kind == "year":
                 return text
             return f"{label}{text}" if language == "zh" and not text[0].isascii() else f"{label} {text}"
-        adjective = next((a for a in self.domain.adjectives.values() if not wish.hard and (a.conditions[0].field, a.conditions[0].value) == (wish.field, wish.value)), None)
-        if adjective is not None and adjective.label:
-            return adjective.label.get(language, adjective.name)
         values = wish.value if isinstance(wish.value, tuple) else (wish.value,)
         shown = [self._one(self.domain.fields[wish.field], v, language) for v in values] if wish.field in self.domain.fields else [str(v) for v in values]
         text = self.joined(shown, language, "and" if wish.op is Op.ALL_OF else "or")

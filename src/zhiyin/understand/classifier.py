@@ -51,7 +51,7 @@ class IntentClassifier:
         if not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 if key is not None and str(archive["key"]) != key:
                     return None
                 return cls([str(x) for x in archive["labels"]], archive["weights"].astype(np.float32), archive["bias"].astype(np.float32))

@@ -17,19 +17,20 @@ _EN_SCALES = {"hundred": 100, "thousand": 1_000, "grand": 1_000, "million": 1_00
 _EN_WORD = "|".join(sorted([*_EN_ONES, *_EN_TENS], key=len, reverse=True))
 _EN_SCALE = "|".join(_EN_SCALES)
 
-_ARABIC = r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?"
 _ZH = "零〇一二两俩仨三四五六七八九"
+_ARABIC = r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?"
 _NUMBER = re.compile(
     rf"(?P<zh>(?:{_ARABIC})?[{_ZH}十百千万亿](?:[{_ZH}十百千万亿]|(?<=[十百千万亿])(?:\d+(?:\.\d+)?))*)"
     rf"|(?P<ar>(?<![\w.])-?(?:{_ARABIC})(?:e[+-]?\d+)?|(?<=[^\W\d])(?:{_ARABIC}))(?:\s?(?P<scale>k|w|{_EN_SCALE})(?![a-z\d]))?"
-    rf"|\b(?P<en>(?:(?:a|half an?|an?) (?=(?:{_EN_SCALE})\b))?(?:(?:{_EN_WORD}|{_EN_SCALE})(?:[\s-]+(?:(?<=hundred )and |(?<=thousand )and )?(?=(?:{_EN_WORD}|{_EN_SCALE})\b))?)+)\b"
+    rf"|\b(?P<en>(?:(?:a|half an?|an?) (?=(?:{_EN_SCALE})\b))?(?:(?:{_EN_WORD}|{_EN_SCALE})(?:[\s-]+(?:(?<=hundred )and |(?<=thousand )and |(?<=million )and )?(?=(?:{_EN_WORD}|{_EN_SCALE})\b))?)+)\b"
 )
 # Words that only look like numbers: 十分好看, 万一, 一起, 双十一, "no one", "thanks a million".
 _NO_NUMBER = re.compile(
     r"\d+w(?=\s*(?:的)?(?:有线|无线|超级|极速)*(?:快充|闪充|充电|fast|charg|wired|wireless))|[百千]元(?=机)|"
-    r"十分(?!钟|以|之|左|上|的)|百分百|百分之百|一起|千万(?=别|不|要|注|记|小心|得)|万一|万能|千里|百搭|[乱杂]七八糟|统一|一直|一点(?!五|[零一二三四五六七八九]\d)|一定|一般般?|一下|一模一样|一样|一言|一路|一些|一种|一会|唯一|一旦|一切|一共|一再|"
-    r"二手|双十[一二]|(?:星期|周|礼拜)[一二三四五六日天]|三心二意|[一二三四五六七八九十]+颜[一二三四五六七八九十]色|独一无二|四川|零食|三星|一加|万达|百度|千禧|十足|百度|五一|十一长假|七上八下|三国|四大|八卦|九寨沟|百货|三观|四六级|第[一二三四五六七八九十]+次|万人迷|"
-    r"\b(?:no|any|some|every|this|that|which|each|the|another|last|first|new|good|a) one\b|\bone (?:of|day|more|another)\b|\bthanks a million\b|\bone[- ]of[- ]a[- ]kind\b"
+    rf"(?<![{_ZH}十百千万亿点])(?:"
+    r"十分(?!钟|以|之|左|上|的)|百分百|百分之百|一起|千万(?=别|不|要|注|记|小心|得)|万一(?![零一二三四五六七八九十百千万])|万能|千里|百搭|[乱杂]七八糟|统一|一直|一点(?![零一二三四五六七八九])|一定|一般般?|一下|一模一样|一样|一言|一路|一些|一种|一会|唯一|一旦|一切|一共|一再|"
+    r"二手|双十[一二]|(?:星期|周|礼拜)[一二三四五六日天]|三心二意|[一二三四五六七八九十]+颜[一二三四五六七八九十]色|独一无二|四川|零食|三星|一加|万达|百度|千禧|十足|百度|五一(?![零一二三四五六七八九十百千万年])|十一长假|七上八下|三国|四大|八卦|九寨沟|百货|三观|四六级|第[一二三四五六七八九十]+次|万人迷)"
+    r"|\b(?:no|any|some|every|this|that|which|each|the|another|last|first|new|good|a) one\b|\bone (?:of|day|more|another)\b|\bthanks a million\b|\bone[- ]of[- ]a[- ]kind\b"
 )
 _POINT = re.compile(rf"([{_ZH}十]+)点([{_ZH}]+)")
 

@@ -33,6 +33,8 @@ def negations(text: str, mentions: Sequence[Mention]) -> list[Scope]:
         if any(m.start <= cue.start() and cue.end() <= m.end for m in mentions):
             continue  # inside a title, or a phrase like 不卡
         end = _scope_end(text, cue.end(), mentions)
+        if cue[0] == "非":  # 非美国的科幻片: the next word only
+            end = next((m.end for m in mentions if m.start == cue.end()), end)
         if cue[0] in {"没有", "非", "不"} and not any(m.start - cue.end() <= 1 and m.start >= cue.end() for m in mentions):
             continue  # these negate only what follows at once
         if any(cue.end() <= m.start < end for m in mentions) or cue[0].isascii():
@@ -83,5 +85,5 @@ def _list_goes_on(text: str, after: int, mentions: Sequence[Mention]) -> bool:
         return False
     if (first and re.search(r"or|nor", first[0])) or text[after - 1] == "、":
         return True
-    rest = re.compile(r"\s*(?:,|，)?\s*(?:or|nor|和|或)\b?").match(text, member.end)
+    rest = re.compile(r"\s*(?:,|，)?\s*(?:or\b|nor\b|和|或)").match(text, member.end)
     return rest is not None and bool(rest[0].strip())

@@ -39,7 +39,7 @@ _PRE_RE = {name: re.compile(rf"(?:(?<![a-z])(?:{words})){_GAP}") for name, words
 _POST_RE = {name: re.compile(rf"\s*的?\s*(?:{words})(?![a-z])") for name, words in _POST.items()}
 _APPROX_RE = re.compile(rf"(?:(?<![a-z])(?:{_APPROX_PRE}))\s*(?:the\s*|a\s*|us\$|[$¥￥€]|rmb|cny)*\s*$")
 _BETWEEN = re.compile(r"(?:between|from|in|介于|从|在)?\s*(?:the )?(?:us\$|[$¥￥€]|rmb)?\s*$")
-_JOIN = re.compile(r"\s*(?:-{1,2}|~|to|到|至|through|till|until|和|与|and|or)\s*(?:the |about |around )?(?:us\$|[$¥￥€]|rmb)?\s*")
+_JOIN = re.compile(r"\s*(?:-{1,2}|~|to|到|至|through|till|until|和|与|and|or|或者?)\s*(?:the |about |around )?(?:us\$|[$¥￥€]|rmb)?\s*")
 _AFTER_RANGE = re.compile(r"\s*(?:之间|中间|区间|范围内?|以内|左右|之内)")
 
 _WORD_DECADES = {w: 1900 + 10 * n for n, w in enumerate("twenties thirties forties fifties sixties seventies eighties nineties".split(), 2)} | {"noughties": 2000}
@@ -114,7 +114,7 @@ def _unit_pattern(units: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _amounts(text: str, unit: re.Pattern[str], year: int, blocked: Sequence[tuple[int, int]]) -> list[_Amount]:
-    dated = list(_dates(text, year))
+    dated = [d for d in _dates(text, year) if not _overlaps(d.start, d.end, blocked)]
     taken = [*blocked, *((a.start, a.end) for a in dated)]
     plain: list[_Amount] = []
     for number in read_numbers(text):
@@ -258,9 +258,9 @@ def _range(text: str, first: _Amount, second: _Amount) -> Quantity | None:
     low, high = first.low, second.high
     if second.decade and not first.unit:
         low = first.low + (1900 if first.low < 100 else 0)
-    elif (not first.unit or first.unit in SYMBOLS) and first.scale == 1 and second.scale > 1 and low < second.low / second.scale:
+    elif (not first.unit or first.unit in SYMBOLS) and first.scale == 1 and second.scale >= 100 and low < second.low / second.scale < 100:
         low *= second.scale  # 3到5千, $2-3k
-    if between.strip() == "or" and high - low != max(second.scale, 1):
+    if between.strip() == "or" and not (first.decade and second.decade) and high - low != max(second.scale, 1):
         return None  # "five or six thousand" is a span, "5 or 10" two amounts
     if low > high:
         if text[first.end : second.start].strip() == "-" and not second.unit:

@@ -78,6 +78,13 @@ def points_at_one(text: str, end: int) -> bool:
     return _SUPERLATIVE_ONE.match(text, end) is not None
 
 
+def picks_of_several(text: str, start: int, end: int) -> bool:
+    """Whether a comparative picks one of several: "the cheaper of the two", "the lighter one", 更轻的那款."""
+    if re.search(r"\bthe\s*$", text[:start]) and re.match(r"\s*(?:one\b|of (?:the two|them|these|those|both)|phone\b|film\b|movie\b)", text[end:]):
+        return True
+    return re.match(r"的?(?:那|这)[个款部台]", text[end:]) is not None
+
+
 def _inside(m: re.Match[str], found: Sequence[Reference]) -> bool:
     return any(r.start < m.end() and m.start() < r.end for r in found)
 

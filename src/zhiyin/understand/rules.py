@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +28,19 @@ from zhiyin.understand.linker import Linker
 from zhiyin.understand.message import Message, Opener, shown_by_words
 from zhiyin.understand.numbers import read_numbers
 from zhiyin.understand.phrases import AsksField, Compares, Describes, Mention, Names, People, Phrasebook, Titles, domain_phrases
-from zhiyin.understand.references import Reference, points_at_one
+from zhiyin.understand.references import Reference, picks_of_several, points_at_one
 from zhiyin.understand.sentiment import read_sentiment
 from zhiyin.understand.wishes import WishReader
 
 EmbedQuery = Callable[[str], NDArray[np.float32]]
 MAX_COUNT = 20
+_NOT_COUNT = re.compile(
+    r"\s*(?:hours?|minutes?|mins?|years?|inch|inches|gb|dollars?|yuan|bucks|of (?:them|these|those)|stars?|points?|%|[-–]\s*\d|k\b|million|thousand|hundred|(?:to|or) \d)"
+)
+_YES_NO = re.compile(r"(?:吗|么|嘛|不)\s*[?？。]*$|^\s*(?:is|does|do|has|have|can|are|was|did)\b|[?？]\s*$")
 DEFAULT_SAMPLES = Path(__file__).parent.parent / "domains" / "phones"  # for catalogues without a pack: a shop's way of talking
 BELIEF = 0.75  # weight of the classifier's logits beside the rules' evidence
+_CLAUSE = re.compile(r"[,，;；。.!！?？]|\bbut\b|但是?|不过")
 _COUNT = re.compile(
     r"(?:^|\b(?:give me|show me|recommend|suggest|find|find me|list|just|only|top|want|need|pick|get me|another|best|me|need|us|and|more)\s+(?:the\s+)?(?:me\s+)?(?:just\s+|only\s+|about\s+)?(?:the\s+)?(?:top\s+|best\s+)?)(?P<n>two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|\d{1,3})(?P<more>\s+(?:more|other|others|different))?(?=\s+[a-z])"
 )
@@ -41,10 +48,6 @@ _JUST_ONE = re.compile(
     r"\b(?:just|only|exactly)\s+(?:one|1|a single)\b|\bone (?:is enough|will do|is fine)\b|\b(?:a single|one single)\b|(?:只要|就要|只|就)(?:推荐|来|给我|给|要|看)?(?:一|1|我一)[部款个本台]|一[部款个本台](?:就行|就够|就好|即可|足够|就可以)"
 )
 _ZH_COUNT = r"(?<!第)(?<!前)(?<!后)(?<!这)(?<!那)(?P<zh>[两三四五六七八九十]|十[一二三四五]|\d{{1,3}})(?:{counters})(?!半|小时|月|星期|钟|人|都|里|中)"
-_NOT_COUNT = re.compile(
-    r"\s*(?:hours?|minutes?|mins?|years?|inch|inches|gb|dollars?|yuan|bucks|of (?:them|these|those)|stars?|points?|%|[-–]\s*\d|k\b|million|thousand|hundred|(?:to|or) \d)"
-)
-_OPINION_ON_NONE = re.compile(r"\b(?:that|it|this)\s+(?:was|is)\b")
 
 
 class RuleReader:
@@ -75,10 +78,12 @@ class RuleReader:
         asked = self._asked(message, about, state)
         edits, notices = ([], []) if Signal.RESTART in signals and not message.mentions else self.wishes(message, state, about)
         asked_values: tuple[str, ...] = ()
+        if about and not asked and _YES_NO.search(message.text) and not (signals & {Signal.SIMILAR, Signal.FIRM}):
+            asked = list(dict.fromkeys(n.field for _, n in message.of(Names) if isinstance(n, Names) and self.domain.fields[n.field].kind == "list"))
         if asked and about and not (signals & {Signal.SIMILAR, Signal.FIRM}):
             edits = []  # a question about an item wishes for nothing
             asked_values = tuple(dict.fromkeys(n.value for _, n in message.of(Names) if isinstance(n, Names) and n.field in asked))
-        judgements = self._judgements(message, about, signals, state)
+        judgements = self._opinions(message, about, signals, state)
         if basis_named:
             signals |= {Signal.SIMILAR}
         sentiment = self._sentiment(message)
@@ -151,9 +156,11 @@ class RuleReader:
         """The extreme among the items shown ("the cheapest one")."""
         found = []
         for mention, meaning in message.of(Compares):
-            if isinstance(meaning, Compares) and meaning.most and points_at_one(message.text, mention.end):
+            picks = isinstance(meaning, Compares) and (points_at_one(message.text, mention.end) if meaning.most else picks_of_several(message.text, mention.start, mention.end))
+            if isinstance(meaning, Compares) and picks:
                 column = self.catalog.numbers(meaning.direction.field)
-                rows = [r for r in self.catalog.rows(state.slate) if not np.isnan(column[r])]
+                among = state.focus if len(state.focus) > 1 else state.slate
+                rows = [r for r in self.catalog.rows(among) if not np.isnan(column[r])]
                 if rows:
                     best = min(rows, key=lambda r: column[r] if meaning.direction.toward == "lower" else -column[r])
                     found.append(Reference(mention.start, mention.end, (self.catalog.items[best].id,)))
@@ -189,6 +196,22 @@ class RuleReader:
             meant = Opinion.SEEN if opinion is Opinion.LIKE and cues.ALL_SEEN.search(masked) else opinion
             return [Judgement(item=i, opinion=meant, source=message.said(found.start(), found.end())) for i in about]
         return []
+
+    def _opinions(self, message: Message, about: Sequence[ItemId], signals: frozenset[Signal], state: State) -> list[Judgement]:
+        """Opinions clause by clause, so that "I liked A but not B" splits; of the whole message where no clause has both an item and an opinion."""
+        titles = [(m.start, t.items) for m, t in message.of(Titles) if isinstance(t, Titles)] + [(r.start, r.items) for r in message.references]
+        edges = [0, *(m.end() for m in _CLAUSE.finditer(message.text)), len(message.text)]
+        found: list[Judgement] = []
+        for start, end in pairwise(edges):
+            here = [i for at, items in titles if start <= at < end for i in items if i in about]
+            part = replace(
+                message,
+                original=message.original[start:end],
+                text=message.text[start:end],
+                mentions=[replace(m, start=m.start - start, end=m.end - start) for m in message.mentions if start <= m.start and m.end <= end],
+            )
+            found += self._judgements(part, here, signals, state) if here else []
+        return found if len({j.opinion for j in found}) > 1 else self._judgements(message, about, signals, state)
 
     def _sentiment(self, message: Message) -> Sentiment:
         spans = [(m.start, m.end) for m in message.mentions if any(isinstance(x, Titles | People | Names | Describes) for x in m.meanings) and not m.of(Compares)]

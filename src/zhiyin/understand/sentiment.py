@@ -15,7 +15,7 @@ from zhiyin.types import Sentiment
 
 _CLAUSES = re.compile(r"[,，.;!?。！？；~\n]|\bbut\b|\bhowever\b|\balthough\b|\bthough\b|\band\b|但是|但|不过|可是|然而|就是(?=.{0,3}[太有])|只是")
 _NEGATORS = re.compile(
-    r"\b(?:not|n't|no|never|hardly|isn'?t|wasn'?t|don'?t|didn'?t|doesn'?t|can'?t|without|aren'?t|won'?t)\b(?:\s+\w+){0,2}\s*$|(?:不|没|没有|不太|不怎么|不是|不够|并不|毫不|不算)\s*(?:太|很|怎么|特别|那么|是)?$"
+    r"\b(?:not|n't|no|never|hardly|isn'?t|wasn'?t|don'?t|didn'?t|doesn'?t|can'?t|nothing|without|aren'?t|won'?t)\b(?:\s+\w+){0,2}\s*$|(?:不|没|没有|不太|不怎么|不是|不够|并不|毫不|不算)\s*(?:太|很|怎么|特别|那么|是)?$"
 )
 _BOOST = re.compile(r"(?:\b(?:very|really|so|too|extremely|absolutely|super|totally|incredibly)\s*|很|太|非常|特别|超级?|真|极其|十分|巨|相当|简直)$")
 _ATTRIBUTIVE = re.compile(
@@ -24,18 +24,32 @@ _ATTRIBUTIVE = re.compile(
 )
 
 
+_QUESTION = re.compile(
+    r"(?:^|[,，.。!！;；])(?![^?？,，.。]*(?:\bi\b|我))[^?？,，.。!！]*(?:[?？]|吗|么(?=[?？]|$)|嘛)|\bhow (?:good|bad|boring|great)\b|有什么好[看用]的|好不好[看用]?"
+)
+
+
 @lru_cache(maxsize=1)
 def _words() -> tuple[Mapping[str, float], Mapping[str, float], int]:
     table = tomllib.loads((Path(__file__).parent / "sentiment.toml").read_text(encoding="utf-8"))
-    english = {w: float(v) for v, ws in table["en"].items() for w in ws}
+    english = {w: float(v) for v, ws in table["en"].items() for w in ws if " " not in w}
     chinese = {w: float(v) for v, ws in table["zh"].items() for w in ws}
     return english, chinese, max(map(len, chinese))
+
+
+@lru_cache(maxsize=1)
+def _phrases() -> Mapping[str, float]:
+    """English verdicts of several words ("not my cup of tea"): read whole, negation included."""
+    table = tomllib.loads((Path(__file__).parent / "sentiment.toml").read_text(encoding="utf-8"))
+    return {w: float(v) for v, ws in table["en"].items() for w in ws if " " in w}
 
 
 def read_sentiment(text: str, wish_spans: Iterable[tuple[int, int]] = (), aspects: Iterable[tuple[int, int, str]] = ()) -> Sentiment:
     """The sentiment of a plain text; `aspects` are (start, end, field) of field words."""
     masked = [*wish_spans, *(m.span() for m in _ATTRIBUTIVE.finditer(text))]
     hits = [(at, score) for at, score in _hits(text) if not any(s <= at < e for s, e in masked)]
+    questions = [m.span() for m in _QUESTION.finditer(text)]
+    hits = [(at, score) for at, score in hits if not any(s <= at < e for s, e in questions)]  # "is it good?" says nothing yet
     edges = [0, *(m.end() for m in _CLAUSES.finditer(text)), len(text) + 1]
     clauses = [sum(score for at, score in hits if start <= at < end) for start, end in itertools.pairwise(edges)]
     by_aspect: dict[str, float] = {}
@@ -64,6 +78,10 @@ def _hits(text: str) -> list[tuple[int, float]]:
         score = english.get(token.text, english.get(stem(token.text)))
         if score is not None and token.text.isascii():
             found.append((token.start, _adjusted(text[: token.start], score)))
+    for phrase, value in _phrases().items():
+        at = text.find(phrase)
+        if at >= 0:
+            found = [(place, score) for place, score in found if not at <= place < at + len(phrase)] + [(at, value)]
     position = 0
     while position < len(text):
         if not "\u4e00" <= text[position] <= "\u9fff":

@@ -11,23 +11,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-import numpy as np
-
 from zhiyin.catalog.columns import Catalog
-from zhiyin.catalog.domain import Condition, Direction, Domain, Field
+from zhiyin.catalog.domain import Condition, Domain, Field
 from zhiyin.types import Edit, ItemId, Lift, Notice, Op, Put, State, Value, Wish
 from zhiyin.understand import cues
+from zhiyin.understand.comparatives import ComparisonReader
 from zhiyin.understand.message import Message
-from zhiyin.understand.phrases import AsksField, Compares, Describes, Mention, Names, Noun, People
+from zhiyin.understand.phrases import AsksField, Describes, Mention, Names, Noun, People
 from zhiyin.understand.polarity import Scope, negated
 from zhiyin.understand.quantities import YEAR, Quantity
-from zhiyin.understand.references import points_at_one
 
 _FLIP = {Op.LT: Op.GE, Op.LE: Op.GT, Op.GT: Op.LE, Op.GE: Op.LT}
 How: TypeAlias = Literal["replace", "add", "widen", "merge"]
+_PAIR = re.compile(r"(\d{1,2})g?b?\s*\+\s*(\d{2,4}|\dt)(?:gb?|b)?(?!\d)")
 _NEAR = 14  # characters between a field's word and its amount
 _MONEY_SIGN = re.compile(r"[$¥￥€]|rmb|cny|usd|eur")
-_WISHES_NOT = re.compile(r"(?:\b(?:not|nothing|isn't|without being|don't want (?:it|one)?)|不要|别|不想要?|不能|不)\s*$")
 _DATED = re.compile(r"(?:\b(?:from|in|since|of|after|before|released|year|until|till|than)\s*|年份|上映|发布)$")
 
 
@@ -48,9 +46,7 @@ class WishReader:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.domain: Domain = catalog.domain
-        self._bare = dict(_bare_comparatives(self.domain))
-        stems = "|".join(sorted(map(re.escape, self._bare), key=len, reverse=True)) or "(?!)"
-        self._than_pattern = re.compile(rf"比(?!较)[^,，。!?！？]{{0,10}}?(?P<stem>{stems})")
+        self.comparisons = ComparisonReader(catalog)
 
     def __call__(self, message: Message, state: State, about: Sequence[ItemId]) -> tuple[list[Edit], list[Notice]]:
         """The edits this message makes, in reading order, and what could not be taken as said."""
@@ -60,7 +56,7 @@ class WishReader:
         edits: list[Edit] = [lift for _, lift in lifts]
         edits += self._value_wishes(message, state, lifted)
         edits += self._adjectives(message, lifted)
-        edits += self._comparisons(message, state, about)
+        edits += self.comparisons(message, state, about)
         edits += self._amounts(message, state, notices)
         return edits, notices
 
@@ -137,7 +133,7 @@ class WishReader:
         for mention, meaning in message.of(Describes):
             if not isinstance(meaning, Describes) or mention.of(Names) or _within(mention, lifted):
                 continue
-            if any(q.start <= mention.start and mention.end <= q.end for q in message.quantities) or any(s <= mention.start < e for s, e, _ in self._than(message.text)):
+            if any(q.start <= mention.start and mention.end <= q.end for q in message.quantities) or any(s <= mention.start < e for s, e, _ in self.comparisons.than(message.text)):
                 continue
             adjective = meaning.adjective
             first = adjective.conditions[0]
@@ -153,58 +149,17 @@ class WishReader:
         op = Op.ANY_OF if condition.op is Op.NONE_OF else Op.NONE_OF
         return self._wish(condition.field, op, condition.value, source, negated=op is Op.NONE_OF)
 
-    # --- comparatives and superlatives ---
-
-    def _comparisons(self, message: Message, state: State, about: Sequence[ItemId]) -> list[Edit]:
-        edits: list[Edit] = []
-        found = [(m.start, m.end, c.direction, c.most) for m, c in message.of(Compares) if isinstance(c, Compares)]
-        found += [(start, end, direction, False) for start, end, direction in self._than(message.text) if not any(start < e and s < end for s, e, *_ in found)]
-        for start, end, direction, most in found:
-            source = message.said(start, end)
-            if re.match(r"太|too\b", message.text[start:end]) and _WISHES_NOT.search(message.text[:start]):
-                edits.append(self._toward(direction, source, most=False))  # "nothing too heavy": the quality, not a bound
-                continue
-            if most or not (about or state.focus or state.slate):
-                if not points_at_one(message.text, end) or not state.slate:
-                    edits.append(self._toward(direction, source, most=most))
-                continue
-            bound = self._against(direction, about or state.focus or (), state.slate)
-            if bound is not None:
-                op = Op.LT if direction.toward == "lower" else Op.GT
-                edits.append(Put(wish=self._wish(direction.field, op, bound, source), how="replace"))
-        return edits
-
-    def _toward(self, direction: Direction, source: str, *, most: bool) -> Put:
-        """A superlative orders; a comparative with nothing to compare with ("something not too expensive") is the quality itself, where the pack has it."""
-        downward = direction.toward == "lower"
-        if not most:
-            ops = {Op.LT, Op.LE} if downward else {Op.GT, Op.GE}
-            for adjective in self.domain.adjectives.values():
-                first = adjective.conditions[0]
-                if first.field == direction.field and first.op in ops:
-                    return Put(wish=self._wish(first.field, first.op, first.value, source, hard=adjective.hard), how="merge")
-        return Put(wish=self._wish(direction.field, Op.LIKE, "lowest" if downward else "highest", source, hard=False), how="replace")
-
-    def _than(self, text: str) -> Iterable[tuple[int, int, Direction]]:
-        """比它便宜: after 比 the bare adjective compares."""
-        for m in self._than_pattern.finditer(text):
-            yield m.start(), m.end(), self._bare[m["stem"]]
-
-    def _against(self, direction: Direction, anchors: Sequence[ItemId], slate: Sequence[ItemId]) -> float | int | None:
-        """The value to beat: of the items in focus, else the best of those shown."""
-        column = self.catalog.numbers(direction.field)
-        for ids in (anchors, slate):
-            known = [float(column[row]) for row in self.catalog.rows(ids) if not np.isnan(column[row])]
-            if known:
-                best = min(known) if direction.toward == "lower" else max(known)
-                return int(best) if best.is_integer() else best
-        return None
-
     # --- amounts ---
 
     def _amounts(self, message: Message, state: State, notices: list[Notice]) -> list[Edit]:
         edits: list[Edit] = []
         for quantity in message.quantities:
+            if by := self.comparisons.cheaper_by(message, quantity, state):
+                edits.append(by)
+                continue
+            if pair := self._pair(message, quantity):
+                edits += pair
+                continue
             field, factor = self._field_of(message, quantity, state, notices)
             if field is None:
                 continue
@@ -223,6 +178,14 @@ class WishReader:
                     wish = replace(wish, near=(quantity.low + (quantity.high or quantity.low)) / 2 * factor)
             edits.append(Put(wish=wish, how="merge"))
         return edits
+
+    def _pair(self, message: Message, q: Quantity) -> list[Edit]:
+        """12+256: two sizes in one, where the pack says which fields they are."""
+        m = _PAIR.match(message.text, q.core[0])
+        if m is None or not self.domain.pair:
+            return []
+        sizes = zip(self.domain.pair, (m[1], m[2]), strict=True)
+        return [Put(wish=self._wish(name, Op.EQ, int(size) if not size.endswith("t") else 1024 * int(size[:-1]), message.said(*m.span())), how="merge") for name, size in sizes]
 
     def _condition(self, message: Message, q: Quantity, field: Field, factor: float) -> tuple[Op, Value]:
         low = None if q.low is None else _tidy(q.low * factor)
@@ -340,16 +303,6 @@ class WishReader:
 
     def _wish(self, field: str, op: Op, value: Value, source: str, *, hard: bool = True, negated: bool = False) -> Wish:
         return Wish(field=field, op=op, value=value, source=source, hard=hard, negated=negated)
-
-
-def _bare_comparatives(domain: Domain) -> Iterable[tuple[str, Direction]]:
-    """便宜点, 更便宜 -> 便宜."""
-    for lexicon in domain.lexicons.values():
-        for direction, words in lexicon.comparatives.values():
-            for word in words:
-                bare = re.sub(r"^(?:更|再)|(?:一点|一些|点|些)$", "", word)
-                if bare != word and 0 < len(bare) <= 3:
-                    yield bare, direction
 
 
 def _held(state: State, field: str, value: str) -> bool:
