@@ -45,6 +45,8 @@ def decide(state: State, query: Query, facets: Facets) -> Act:
 def _talk(heard: Understanding, state: State) -> Act | None:
     """Acts that need no items."""
     signals, intent = heard.signals, heard.leading
+    if Signal.CRISIS in signals:
+        return Act(kind="chat", mode="care")
     if Signal.EMPTY in signals:
         return Act(kind="clarify", mode=heard.notices[0].code if heard.notices else "empty")
     if Signal.FOREIGN in signals:
@@ -93,6 +95,8 @@ def _about_items(heard: Understanding, state: State) -> Act | None:
             return Act(kind="clarify", mode="unknown_title")
         if heard.asked:
             return Act(kind="clarify", mode="which_item", items=state.slate)
+    if about and not (wants or heard.edits or heard.judgements) and intent in {"recommend", "refine", "chitchat", "query"}:
+        return Act(kind="answer", items=about[:MAX_COMPARED], fields=heard.asked, values=heard.asked_values)
     if any(j.opinion is Opinion.CHOSEN for j in heard.judgements):
         return Act(kind="chat", mode="chosen", items=about[:1])
     if any(n.code == "unknown_title" for n in heard.notices) and not about and not heard.edits:
@@ -128,7 +132,7 @@ def _mode(heard: Understanding, state: State) -> str:
         return "others"
     if state.basis and (Signal.SIMILAR in heard.signals or Opinion.LIKE in opinions):
         return "similar"
-    if Opinion.DISLIKE in opinions:
+    if Opinion.DISLIKE in opinions and Opinion.LIKE not in opinions and not heard.edits:
         return "disliked"
     return "refined" if heard.leading == "refine" else "new"
 

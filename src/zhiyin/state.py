@@ -92,8 +92,9 @@ def _heard(state: State, event: Heard) -> State:
 def _basis(state: State, event: Heard) -> tuple[ItemId, ...]:
     """What "like this" leans on: the items named, else the one in focus, else what was shown."""
     understood = event.understanding
+    refused = {j.item for j in understood.judgements if j.opinion is Opinion.DISLIKE}
     if Signal.SIMILAR in understood.signals:
-        return understood.about or state.focus or state.basis or state.slate
+        return tuple(i for i in understood.about or state.focus or state.basis or state.slate if i not in refused)
     liked = tuple(j.item for j in understood.judgements if j.opinion is Opinion.LIKE)
     if liked:
         return liked

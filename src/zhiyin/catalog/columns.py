@@ -91,12 +91,13 @@ class Catalog:
         return result
 
     def matching_variant(self, row: int, wishes: Iterable[Wish]) -> Mapping[str, float]:
-        """The cheapest size of an item that meets the numeric wishes, else its first."""
+        """The cheapest size of an item that meets the wishes, else the hard ones, else its first."""
         variants = self.items[row].variants
-        sized = [w for w in wishes if w.field in self._variant_numbers and w.op is not Op.LIKE and w.hard]
-        for variant in variants:
-            if all(_compare(np.array([variant.get(w.field, np.nan)]), w)[0] for w in sized):
-                return variant
+        sized = [w for w in wishes if w.field in self._variant_numbers and w.op is not Op.LIKE]
+        for asked in (sized, [w for w in sized if w.hard]):  # a size that meets the soft wishes too, if there is one
+            for variant in variants:
+                if all(_compare(np.array([variant.get(w.field, np.nan)]), w)[0] for w in asked):
+                    return variant
         return variants[0] if variants else {}
 
     def attributes(self, row: int, wishes: Iterable[Wish] = ()) -> dict[str, Value]:

@@ -93,7 +93,8 @@ class _Sayer:
             **slots,
         }
         text = variants[self.seed % len(variants)].format_map(named)
-        return text[:1].upper() + text[1:] if self.language == "en" else text
+        begins_with_slot = any(value and text.startswith(value) for value in slots.values())
+        return text if self.language == "zh" or begins_with_slot else text[:1].upper() + text[1:]  # iPhone stays iPhone
 
     def notice(self, notice: Notice) -> str:
         return self.speaker.notice(notice, self.language)

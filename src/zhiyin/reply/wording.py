@@ -140,6 +140,10 @@ class Wording:
                 return text
             return f"{label}{text}" if language == "zh" and not text[0].isascii() else f"{label} {text}"
         values = wish.value if isinstance(wish.value, tuple) else (wish.value,)
+        numbers = [v for v in values if isinstance(v, int) and not isinstance(v, bool)]
+        if len(numbers) == len(values) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):  # not from the 80s
+            span = f"{numbers[0]}–{numbers[-1]}"
+            return f"不要{span}年" if language == "zh" else f"not {span}"
         shown = [self._one(self.domain.fields[wish.field], v, language) for v in values] if wish.field in self.domain.fields else [str(v) for v in values]
         text = self.joined(shown, language, "and" if wish.op is Op.ALL_OF else "or")
         if wish.op is Op.NONE_OF:

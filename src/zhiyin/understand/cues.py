@@ -17,13 +17,18 @@ NOT_NEGATION = _words(
     r"\bwhy not\b", r"\bcan'?t wait\b", r"\bdon'?t (?:know|mind|care)\b", r"\bnothing (?:special|much|in particular|specific|over|above|more than|beyond)\b", r"\bif not\b", r"\bno (?:preference|limit)\b", r"\bhaven'?t (?:seen|watched|decided)\b",
     r"\bnot (?:seen|watched)\b", r"\bdo(?:es)?n'?t matter\b", r"\bnot (?:necessarily|just)\b", r"\bno need\b",
     r"不错|不贵|不太贵|不重|不卡|不得不|不过|不仅|不但|不只|不光|不管|不论|差不多|要不|不好意思|不知道|不超过|不要超过|别超过|不能超过|不高于|不低于|不多于|不少于|不大于|不小于|不到|不足|不长于|不晚于|不早于|不短于",
-    r"不费脑|不用动脑|不烧脑|不沉重|有没有|好不好|不要求|是不是|能不能|可不可以|要不要|行不行|会不会|没关系|没问题|不限|没看过|还没|不一定|不要求|不客气|不用谢|不好看|别高于|不要高于|不要太|别太|不太|不怎么|不同|不一样|别的|特别|分别|类别|级别|告别|性别|个别|差别|区别",
+    r"不费脑|不用动脑|不烧脑|不沉重|有没有|好不好|不要求|(?<!但)(?<!可)是不是|能不能|可不可以|要不要|行不行|会不会|没关系|没问题|不限|没看过|还没|不一定|不要求|不客气|不用谢|不好看|别高于|不要高于|不要太|别太|不太|不怎么|不同|不一样|别的|特别|分别|类别|级别|告别|性别|个别|差别|区别",
 )  # fmt: skip
 NEGATION = _words(
     r"\b(?:no|not|without|except(?: for)?|excluding|exclude|anything but|everything but|other than|apart from|aside from|besides|don'?t|do not|doesn'?t|isn'?t|aren'?t|hate|hates|hated|dislike|avoid|never|nothing(?! phone)|nor|neither|"
     r"skip (?:the|any|all)|minus|can'?t stand|cannot stand|sick of|tired of|enough of|not (?:into|a fan of)|none of|rather not|less of|drop the|lose the|ditch the|instead of|rather than|anything except)\b",
     r"不想要|不想看|不想|不要|不喜欢|不爱看|不爱|不看|不需要|不能是|不能有|不能|不考虑|不接受|不含|不带|不是|不含有|不买|别给我|别推荐|别要|别来|别|排除|讨厌|除了|除开|除去|避开|避免|去掉|拒绝|受不了|看腻了|非(?![常洲])|没有|不",
 )  # fmt: skip
+UNLESS = re.compile(r"(?:\bunless\b|除非)[^,，。.;；!?！？]*")
+CRISIS = re.compile(r"\b(?:kill myself|suicide|suicidal|end my life|want to die|hurt myself|self[- ]harm)\b|自杀|不想活|轻生|想死(?!了?我|你)|自残|结束生命")
+PERMIT_TOO = re.compile(
+    r"\s*(?:movies?|films?|phones?|ones?)?\s*(?:(?:is|are|would be)\s+(?:also|too)\b|(?:is|are) (?:fine|ok|okay|good) (?:too|as well)|too is fine|(?:片|的|类)?也(?:行|可以|能接受|没问题|OK|ok))"
+)
 NOT_TOO = re.compile(
     r"(?:\b(?:not|nothing|isn't|never|without being) (?:too|so|very|that|overly|all that) |(?:不要|别|不想|不能|不)(?:那么|这么|太过|过于|太|很)|(?:不要|别)特别)(?:的)?"
 )
@@ -31,7 +36,7 @@ NEGATED_AFTER = re.compile(
     r"\s*(?:的|类|片|手机|电影|那种|这种)*\s*(?:就|都|全|也|一律|通通)?(?:不要|算了|除外|不行|不考虑|免了|不喜欢|别来|看腻了|不看|跳过|不想看|不想要|太多了|excluded|are out|is out)"
 )
 SCOPE_END = re.compile(
-    r"[.;!?。！？；\n]|\b(?:but|however|just|only|rather|instead|i want|i'd like|i would like|i like|i love|i need|i'm looking|give me|show me|recommend|something|prefer|looking for|make it|maybe|please|let's)\b|"
+    r"[.;!?。！？；\n]|除非|\b(?:unless|but|however|just|only|rather|instead|i want|i'd like|i would like|i like|i love|i need|i'm looking|give me|show me|recommend|something|prefer|looking for|make it|maybe|please|let's)\b|"
     r"但是|但|而是|(?<!不)(?<!别)要(?!么)|想要|想看|给我|来点|来个|来部|换成|最好|只要|就要|我要|推荐|希望|喜欢|其他|其它|别的|都行|都可以|都好|以外|之外|都能接受"
 )
 LIST_GOES_ON = re.compile(r"[^,，]{0,30}?(?:,|，|\bor\b|\band\b|\bnor\b|或|和|以及|还有)")

@@ -21,7 +21,7 @@ _LEAD = 1.6  # a domain's first people field counts this much more
 _FUNCTION = frozenset("it her up us you them she he me what who that this we they him his my your i one so no yes go if".split())
 _QUOTED = re.compile(r"《([^《》]{1,80})》|[“「『]([^”」』]{1,80})[”」』]|\"([^\"]{2,80})\"")
 _BEFORE = re.compile(
-    r"(?:\b(?:like|love|loved|adore|adored|rewatched|finished|liked|enjoyed|enjoy|hated|hate|watched|watch|watching|rewatched|seen|saw|about|called|titled|named|directed|directs|similar to|film|movie|than|of|starred in|in)|"
+    r"(?:\b(?:like|love|loved|adore|adored|rewatched|finished|liked|enjoyed|enjoy|hated|hate|watched|watch|watching|rewatched|seen|saw|about|called|titled|named|directed|directs|similar to|film|movie|than|of|starred in)|"
     r"喜欢|看过|看完|爱看|像|和|跟|与|类似|类似于|电影|比|叫|推荐|导演了?|是|拍了?|关于|看了|介绍|刷了)\s*$"
 )
 _AFTER = re.compile(
@@ -143,8 +143,8 @@ class Linker:
         if len(common) < len(words):
             known = max((self.catalog.prior[row] for row in self._titles.meanings.get(phrase, ())), default=0.0)
             # One unknown word in small letters may be a word we do not know: an obscure title needs more than that.
-            return len(words) > 1 or known >= _KNOWN_TITLE or original[start].isupper() or whole or bool(before and after)
-        capitals = sum(original[w.start].isupper() for w in words) >= max(1, (len(words) + 1) // 2)
+            return len(words) > 2 or known >= _KNOWN_TITLE or original[start].isupper() or whole or bool(before and after)
+        capitals = sum(original[w.start].isupper() for w in words if w.text != "i") >= max(1, (len(words) + 1) // 2)
         inside = text[:start].strip() != "" and not original.isupper()
         if phrase in self._known or stem(phrase) in self._known:
             return capitals and inside and bool(before)
@@ -217,7 +217,7 @@ class Linker:
         for first, token in enumerate(words):  # possessives: Nolan's -> nolans
             if token.text.endswith("s") and "'" in text[token.start : token.end] and (names := self._people.meanings.get(token.text[:-1], [])):
                 mentions += self._person(original, text, words[first : first + 1], names)
-        return mentions or self._misspelt_people(words) or self._misspelt_chinese(text)
+        return mentions or self._misspelt_people(original, text, words) or self._misspelt_chinese(text)
 
     def _misspelt_chinese(self, text: str) -> list[Mention]:
         """A transliterated name within a character or two of a known one (史蒂文·斯匹尔伯格)."""
@@ -251,7 +251,7 @@ class Linker:
         lead = next((f.name for f in self.catalog.domain.fields.values() if f.people), "")
         return tuple(sorted(fields, key=lambda f: -fields[f] * (_LEAD if f == lead else 1.0)))
 
-    def _misspelt_people(self, words: Sequence[Token]) -> list[Mention]:
+    def _misspelt_people(self, original: str, text: str, words: Sequence[Token]) -> list[Mention]:
         """Two or three words within a few letters of a name ("stephen speilberg"), or one long unknown word near a surname."""
         for size in (3, 2, 1):
             for first in range(len(words) - size + 1):
@@ -259,7 +259,8 @@ class Linker:
                 last = span[-1].text
                 if len(last) < (5 if size > 1 else 7) or not last.isascii() or any(w.text in COMMON or w.text in self._known or w.text.isdigit() for w in span):
                     continue
-                if size == 1 and last in self._vocabulary:
+                led = re.search(r"\b(?:by|with|starring|director|featuring|from|like|of)\s*$", text[: span[0].start])
+                if size == 1 and (last in self._vocabulary or not (led or original[span[0].start].isupper())):
                     continue
                 near = [w for w, *_ in process.extract(last, self._surname_bucket(last), scorer=OSA.distance, score_cutoff=_allowed(last), limit=8)]
                 said = " ".join(w.text for w in span)

@@ -11,6 +11,7 @@ import rjieba
 
 from zhiyin.text import COMMON, Token, is_cjk, key, plain, stem, tokens
 from zhiyin.types import ItemId, Notice, State
+from zhiyin.understand import cues
 from zhiyin.understand.linker import Linker, Unknown, by_title, title_words
 from zhiyin.understand.phrases import AsksField, Compares, Masked, Meaning, Mention, Names, Noun, People, Phrasebook, Titles
 from zhiyin.understand.polarity import Scope, negations
@@ -68,6 +69,8 @@ class Opener:
         blocked = solid + [(r.start, r.end) for r in references] + [(u.start, u.end) for u in unknown]
         quantities = read_quantities(text, self.units, year=year, blocked=blocked)
         mentions = [m for m in named if not any(q.start <= m.start and m.end <= q.end for q in quantities if q.unit or q.end - q.start > m.end - m.start) or m.of(Titles)]
+        exempt = [m.span() for m in cues.UNLESS.finditer(text)]
+        mentions = [m for m in mentions if not any(start <= m.start < end for start, end in exempt)]  # a condition of a condition: not read
         mentions = [m for m in mentions if not any(r.start <= m.start and m.end <= r.end for r in references)]
         return Message(
             original=original,

@@ -140,7 +140,7 @@ def _with_unit(text: str, number: Number, unit: re.Pattern[str]) -> _Amount:
         if name == "块" and (tenth := re.compile(r"([一二三四五六七八九]|\d)(?![\d十百千万元块])").match(text, end)):  # 九块九
             low = high = low + (_ZH_DIGIT.get(tenth[1]) or float(tenth[1])) / 10
             end = tenth.end()
-    elif m := re.search(r"(?:us\$|[$¥￥€]|\brmb|\bcny|\busd|\beur)\s?$", text[:start]):
+    elif m := re.search(r"(?:us\$|[$¥￥€£￡]|\brmb|\bcny|\busd|\beur)\s?$", text[:start]):
         name, start = m[0].strip().replace("us$", "$"), m.start()
     return _Amount(start, end, low, high, name, number.scale, approx=bool(ish and name))
 

@@ -21,7 +21,7 @@ _THING = r"(?:ones?|films?|movies?|phones?|options?|picks?|items?|choices?|recom
 _ENDS = rf"(?=\s*(?:$|[,.?!;:)]|and\b|or\b|vs\b|with\b|to\b|is\b|isn'?t\b|looks\b|sounds\b|seems\b|please\b|was\b|but\b|than\b|about\b|{_THING}\b|'s\b|again\b|instead\b|has\b|have\b|for\b|on\b))"
 _ORDINAL = re.compile(
     rf"\b(?:the\s+)?(?P<which>first|last|top|other)\s+(?P<n>two|three|four|five|couple|few|[2-5])\b(?:\s+{_THING})?"
-    rf"|\b(?:the\s+)?(?P<word>{'|'.join(_ORDINALS)}|(?P<num>\d{{1,2}})(?:st|nd|rd|th))\b(?:\s+{_THING}\b)?{_ENDS}"
+    rf"|(?<!\ba )(?<!\bmy )(?<!\bher )(?<!\bhis )\b(?:the\s+)?(?P<word>{'|'.join(_ORDINALS)}|(?P<num>\d{{1,2}})(?:st|nd|rd|th))\b(?:\s+{_THING}\b)?{_ENDS}"
     rf"|\b(?:number|no\.?|option|item|#)\s*(?P<hash>\d{{1,2}}|one|two|three|four|five)\b|(?<!\w)#(?P<hash2>\d{{1,2}})\b"
     rf"|\b(?:the\s+)?(?P<last>last|final|bottom)\s+(?:one|{_THING})\b|\b(?:the\s+)?(?P<middle>middle)\s+(?:one|{_THING})\b"
     r"|(?P<zlast>最后(?:一|那)?[部款个本台只张]|末尾那[部款个])|(?P<zprev>上一[部款个])|倒数第(?P<back>[一二三四五\d])[部款个本台]?"
@@ -51,6 +51,9 @@ def read_references(text: str, state: State) -> tuple[list[Reference], list[Noti
     found: list[Reference] = []
     notices: list[Notice] = []
     slate = state.slate
+    alone = re.fullmatch(r"\s*(?:选|要|no\.?|#)?\s*([1-9])\s*[.。!！]?\s*", text)
+    if alone and int(alone[1]) <= len(slate) and not state.question:
+        return [Reference(alone.start(1), alone.end(1), (slate[int(alone[1]) - 1],))], []
     for m in _ORDINAL.finditer(text):
         places = _places(m, len(slate))
         if not slate:

@@ -28,6 +28,7 @@ from zhiyin.understand.linker import Linker
 from zhiyin.understand.message import Message, Opener, shown_by_words
 from zhiyin.understand.numbers import read_numbers
 from zhiyin.understand.phrases import AsksField, Compares, Describes, Mention, Names, People, Phrasebook, Titles, domain_phrases
+from zhiyin.understand.polarity import negated
 from zhiyin.understand.references import Reference, picks_of_several, points_at_one
 from zhiyin.understand.sentiment import read_sentiment
 from zhiyin.understand.wishes import WishReader
@@ -71,6 +72,8 @@ class RuleReader:
         message = self.open(turn.text, state, turn.time.year)
         language = read_language(message.text, _name_spans(message), state.language)
         signals = self._signals(message, state)
+        if cues.CRISIS.search(message.text):
+            return Understanding(language=language, intent=_certain("chitchat"), signals=frozenset({Signal.CRISIS}))
         for signal in (Signal.INJECTION, Signal.FOREIGN):
             if signal in signals:
                 return Understanding(language=language, intent=_certain("chitchat"), signals=frozenset({signal}), notices=(Notice(code=str(signal)),))
@@ -83,7 +86,10 @@ class RuleReader:
         if asked and about and not (signals & {Signal.SIMILAR, Signal.FIRM}):
             edits = []  # a question about an item wishes for nothing
             asked_values = tuple(dict.fromkeys(n.value for _, n in message.of(Names) if isinstance(n, Names) and n.field in asked))
-        judgements = self._opinions(message, about, signals, state)
+        if (cues.SERVICE.search(message.text) and not about) or (len(about) > 1 and cues.COMPARE.search(message.text)):
+            edits = []  # an order number is no amount; "which is lighter, A or B" wishes for nothing
+        refused = self._refused(message)
+        judgements = [*refused, *(j for j in self._opinions(message, about, signals, state) if j.item not in {r.item for r in refused})]
         if basis_named:
             signals |= {Signal.SIMILAR}
         sentiment = self._sentiment(message)
@@ -196,6 +202,12 @@ class RuleReader:
             meant = Opinion.SEEN if opinion is Opinion.LIKE and cues.ALL_SEEN.search(masked) else opinion
             return [Judgement(item=i, opinion=meant, source=message.said(found.start(), found.end())) for i in about]
         return []
+
+    @staticmethod
+    def _refused(message: Message) -> list[Judgement]:
+        """Titles under a negation ("but not Forrest Gump") are refused for good."""
+        titles = [(m, t.items[0]) for m, t in message.of(Titles) if isinstance(t, Titles) and negated(message.scopes, m.start, m.end)]
+        return [Judgement(item=item, opinion=Opinion.DISLIKE, source=message.said(m.start, m.end)) for m, item in titles]
 
     def _opinions(self, message: Message, about: Sequence[ItemId], signals: frozenset[Signal], state: State) -> list[Judgement]:
         """Opinions clause by clause, so that "I liked A but not B" splits; of the whole message where no clause has both an item and an opinion."""

@@ -65,6 +65,7 @@ class WishReader:
     def _value_wishes(self, message: Message, state: State, lifted: Sequence[tuple[int, int]]) -> list[Edit]:
         values = [v for v in self._values(message) if not _within(v.mention, lifted)]
         edits: list[Edit] = []
+        values = _told_apart(values, self.domain, state)
         for name in dict.fromkeys(v.field for v in values):
             same = [v for v in values if v.field == name]
             out = [v for v in same if v.scope]
@@ -160,6 +161,8 @@ class WishReader:
             if pair := self._pair(message, quantity):
                 edits += pair
                 continue
+            if _counts_things(message, quantity) or cues.PERMIT_TOO.match(message.text, quantity.end) or _second_of_pair(message, quantity):
+                continue
             field, factor = self._field_of(message, quantity, state, notices)
             if field is None:
                 continue
@@ -227,12 +230,19 @@ class WishReader:
             if _is_count(self.domain, message, q):
                 return None, 1.0
             options = [(f, 1.0) for f in self._bare_fields(message, q, fields, named, state)]
-        options.sort(key=lambda o: o[0] not in named)
+        exact = {o[0].name for o in options if len(options) > 1 and self._occurs(o[0], amount * o[1])}
+        options.sort(key=lambda o: (o[0] not in named, o[0].name not in exact))
         fitting = [o for o in options if _plausible(o[0], q, o[1])]
         if not fitting and options and (q.unit or named):
             field = options[0][0]
             notices.append(Notice(code="implausible", slots={"amount": message.said(*q.core), "field": field.name}))
         return fitting[0] if fitting else (None, 1.0)
+
+    def _occurs(self, field: Field, amount: float) -> bool:
+        """Whether some item has exactly this number: tells 256 g of storage from 200 g of weight."""
+        if field.name in self.domain.variants:
+            return any(v.get(field.name) == amount for item in self.catalog.items[:2000] for v in item.variants)
+        return bool((self.catalog.numbers(field.name) == amount).any())
 
     def _named_near(self, message: Message, q: Quantity, fields: Sequence[Field]) -> list[Field]:
         """Fields whose word stands near the amount (before it rather than after), or whose comparative it hangs on."""
@@ -305,6 +315,23 @@ class WishReader:
         return Wish(field=field, op=op, value=value, source=source, hard=hard, negated=negated)
 
 
+def _told_apart(values: Sequence[_Value], domain: Domain, state: State) -> list[_Value]:
+    """Of a refused phrase with several values ("not romantic comedies", "not anime"), those that are not wanted besides, of the leading field."""
+    wanted = {(v.field, v.value) for v in values if not v.scope} | {
+        (w.field, str(x)) for w in state.wishes if w.op in {Op.ANY_OF, Op.ALL_OF} and isinstance(w.value, tuple) for x in w.value
+    }
+    kept = []
+    for value in values:
+        together = [v for v in values if v.mention == value.mention]
+        if value.scope and len(together) > 1:
+            topical = any(domain.fields[v.field].topic for v in together)
+            spare = [v for v in together if (v.field, v.value) not in wanted]
+            if (topical and not domain.fields[value.field].topic) or (spare and value not in spare):
+                continue
+        kept.append(value)
+    return kept
+
+
 def _held(state: State, field: str, value: str) -> bool:
     return any(w.field == field and isinstance(w.value, tuple) and value in w.value for w in state.wishes)
 
@@ -320,7 +347,7 @@ def _within(mention: Mention, spans: Sequence[tuple[int, int]]) -> bool:
 def _softened(message: Message, mention: Mention) -> bool:
     """Whether words of preference stand in the same clause before it ("ideally Samsung", 最好是国产)."""
     clause = re.split(r"[,，.;。；]", message.text[: mention.start])[-1]
-    return cues.SOFT.search(clause) is not None
+    return cues.SOFT.search(clause) is not None or clause.endswith("could be ") or cues.PERMIT_TOO.match(message.text, mention.end) is not None
 
 
 def _alternatives(text: str, values: Sequence[_Value]) -> list[list[_Value]]:
@@ -341,6 +368,15 @@ def _or_later(text: str, left: _Value, right: _Value) -> bool:
     return len(between) < 16 and re.search(r"\bor\b|或", between) is not None and not re.search(r"[;。.!?]", between)
 
 
+def _counts_things(message: Message, q: Quantity) -> bool:
+    """ "two movies a week": a bare number right before the catalogue's noun."""
+    return not q.unit and not q.approx and q.point and any(m.start - q.end in {0, 1} for m, n in message.of(Noun) if isinstance(n, Noun)) and (q.low or 0) < 20
+
+
+def _second_of_pair(message: Message, q: Quantity) -> bool:
+    return not q.unit.startswith("m") and re.search(r"\d\s*g?b?\s*\+\s*$", message.text[: q.core[0]]) is not None
+
+
 def _is_count(domain: Domain, message: Message, q: Quantity) -> bool:
     """两部, "two films": a number of items, not an amount."""
     after = message.text[q.core[1] :]
@@ -352,6 +388,8 @@ def _plausible(field: Field, q: Quantity, factor: float) -> bool:
     if field.plausible is None:
         return True
     low, high = field.plausible
+    if q.unit == YEAR and q.low != q.high:  # the 21st century goes on
+        return any(low <= v * factor <= high for v in (q.low, q.high) if v is not None)
     return all(low <= v * factor <= high for v in (q.low, q.high) if v is not None)
 
 
