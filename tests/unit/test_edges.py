@@ -1,4 +1,4 @@
-"""Tests left out because the source fails them: each is a bug. Run: .venv/bin/python -m pytest /tmp/zhiyin_pending -c pyproject.toml --rootdir . -p no:cacheprovider"""
+"""Edges that once went wrong: sizes, shared sessions, odd files, odd packs, verdicts."""
 
 from __future__ import annotations
 

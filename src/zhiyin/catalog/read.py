@@ -71,7 +71,7 @@ def _csv(path: Path) -> Iterator[tuple[int, Raw | BadRow]]:
     except csv.Error:
         dialect = csv.excel_tab if path.suffix == ".tsv" else csv.excel
     if dialect.delimiter not in head.split("\n", 1)[0]:
-        dialect = csv.excel  # a table of one column: what separates is inside its cells
+        dialect = csv.excel
     # The sniffer guesses quoting badly on short files; only its delimiter is believed.
     csv.field_size_limit(_MAX_FIELD)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter)
@@ -89,6 +89,8 @@ def _csv(path: Path) -> Iterator[tuple[int, Raw | BadRow]]:
             continue
         if not any(cell.strip() for cell in cells):
             continue
+        if len(header) == 1:
+            cells = [dialect.delimiter.join(cells)]  # a table of one column: what separates is inside its cells
         if len(cells) > len(header):
             yield reader.line_num, BadRow(reader.line_num, f"{len(cells)} cells where the header has {len(header)}", ",".join(cells)[:200])
             continue

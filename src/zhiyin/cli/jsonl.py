@@ -5,31 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import traceback
 from datetime import UTC, datetime
 
 from zhiyin.bootstrap import App
+from zhiyin.cli.border import Trouble, guarded
 from zhiyin.cli.controls import Talk, control
-from zhiyin.errors import ControlError, ZhiyinError
+from zhiyin.errors import ControlError
 from zhiyin.types import Turn
 from zhiyin.wire import Json, gather, reply_json, wish_json
 
 
 async def _answer(app: App, turn: Turn) -> Json:
-    """The reply to a line. The outermost border: whatever goes wrong, the line gets its object and the conversation goes on."""
-    try:
-        return reply_json(await gather(app.engine.answer(turn)), app.catalog)
-    except ZhiyinError as error:
-        print(error, file=sys.stderr, flush=True)
-        reply = str(error)
-    except Exception:  # noqa: BLE001
-        traceback.print_exc()
-        reply = "Something went wrong on our side; your wishes are kept. 出了点问题，你的要求都还在。"
+    """The reply to a line: whatever goes wrong, the line gets its object."""
+    reply = await guarded(gather(app.engine.answer(turn)))
+    if not isinstance(reply, Trouble):
+        return reply_json(reply, app.catalog)
     state = await app.engine.state(turn.session, turn.user)
     return {
         "turn": state.turn + 1, "language": str(state.language), "intent": {"chitchat": 1.0}, "act": "refuse", "sentiment": {"label": "neutral", "score": 0.0},
         "constraints": [wish_json(w) for w in state.wishes], "about": [], "items": [], "relaxed": [], "question": None, "chips": [],
-        "reply": reply, "model": None, "notices": [{"code": "internal_error", "text": reply}], "latency_ms": {},
+        "reply": reply.text, "model": None, "notices": [{"code": "internal_error", "text": reply.text}], "latency_ms": {},
     }  # fmt: skip
 
 

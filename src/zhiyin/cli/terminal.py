@@ -15,8 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from zhiyin.bootstrap import App
+from zhiyin.cli.border import Trouble, guarded
 from zhiyin.cli.controls import HELP, Talk, control
-from zhiyin.errors import ControlError, ZhiyinError
+from zhiyin.errors import ControlError
 from zhiyin.reply.wording import Wording
 from zhiyin.types import Candidate, Done, Language, Shown, Turn, Understood, Words
 
@@ -41,8 +42,10 @@ async def converse(app: App, user: str = "") -> None:
             elif line.startswith("/"):
                 console.print(await control(line, app, talk), style="dim", markup=False)
             else:
-                await _answer(console, app, talk, line)
-        except (ControlError, ZhiyinError) as error:
+                trouble = await guarded(_answer(console, app, talk, line))
+                if isinstance(trouble, Trouble):
+                    console.print(trouble.text, style="yellow", markup=False)
+        except ControlError as error:
             console.print(str(error), style="yellow", markup=False)
         except asyncio.CancelledError:  # Ctrl-C in the middle of an answer stops the answer only
             console.print("…", style="dim")

@@ -126,9 +126,8 @@ class Wording:
     def wish(self, wish: Wish, language: str) -> str:
         """A wish as a chip says it."""
         label = self.label(wish.field, language)
-        quality = next(
-            (a for a in self.domain.adjectives.values() if (a.conditions[0].field, a.conditions[0].op, a.conditions[0].value) == (wish.field, wish.op, wish.value)), None
-        )
+        led = (wish.field, wish.op, wish.value)
+        quality = next((a for a in self.domain.adjectives.values() if a.hard == wish.hard and (a.conditions[0].field, a.conditions[0].op, a.conditions[0].value) == led), None)
         if quality is not None and quality.label and not wish.negated:
             return quality.label.get(language, quality.name)
         if wish.op is Op.LIKE:

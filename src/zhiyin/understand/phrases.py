@@ -101,12 +101,14 @@ class Phrasebook(Generic[T]):
 
     def add(self, surface: str, meaning: T) -> None:
         """Let this surface mean that, besides what it meant before."""
-        self.add_key(key(surface), meaning)
+        phrase = key(surface)
+        if not phrase.isdigit():  # a bare number names nothing, unless it is a title
+            self.add_key(phrase, meaning)
 
     def add_key(self, phrase: str, meaning: T) -> None:
         """`add` for a surface already in key form."""
-        if not phrase or phrase.isdigit():
-            return  # a bare number names nothing
+        if not phrase:
+            return
         known = self.meanings.setdefault(phrase, [])
         if meaning not in known:
             known.append(meaning)
@@ -163,5 +165,6 @@ def _add_own_values(book: Phrasebook[Meaning], catalog: Catalog, domain: Domain)
         for value in values:
             surfaces = {value, *field.values.get(value, {}).values()}
             for surface in surfaces:
-                if len(surface) > 1 and key(surface) not in COMMON:
+                known = book.meanings.get(key(surface), [])
+                if len(surface) > 1 and key(surface) not in COMMON and not any(isinstance(m, Names) for m in known):
                     book.add(surface, Names(name, value))

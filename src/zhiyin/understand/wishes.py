@@ -369,8 +369,8 @@ def _or_later(text: str, left: _Value, right: _Value) -> bool:
 
 
 def _counts_things(message: Message, q: Quantity) -> bool:
-    """ "two movies a week": a bare number right before the catalogue's noun."""
-    return not q.unit and not q.approx and q.point and any(m.start - q.end in {0, 1} for m, n in message.of(Noun) if isinstance(n, Noun)) and (q.low or 0) < 20
+    """Whether a bare number stands right before the catalogue's noun ("two movies a week")."""
+    return not q.unit and any(m.start - q.end in {0, 1} for m, n in message.of(Noun) if isinstance(n, Noun)) and (q.low or 0) < 20
 
 
 def _second_of_pair(message: Message, q: Quantity) -> bool:
