@@ -12,7 +12,7 @@ import pytest
 
 from zhiyin.settings import Settings
 
-CI = bool(os.environ.get("CI"))  # noqa: TID251  # not a setting of ours: the name every CI service sets
+CI = bool(os.environ.get("CI"))  # not a setting of ours: the name every CI service sets
 MUST_RUN_IN_CI = {"shared", "films", "model"}
 
 

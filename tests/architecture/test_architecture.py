@@ -223,7 +223,7 @@ def test_a_domain_is_a_folder_of_data() -> None:
 @pytest.mark.shared
 @pytest.mark.parametrize("name", ["run.py", "dev.jsonl"])
 def test_the_shared_conversations_are_ours(name: str) -> None:
-    if not SHARED.is_dir() and not os.environ.get("CI"):  # noqa: TID251  # not a setting of ours: the name every CI service sets
+    if not SHARED.is_dir() and not os.environ.get("CI"):  # not a setting of ours: the name every CI service sets
         pytest.skip("the team's shared folder is not here")
     assert (ROOT / "tests" / "conversations" / name).read_bytes() == (SHARED / name).read_bytes()
 

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from zhiyin.errors import CatalogError, ZhiyinError
 
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer exports no name for the base of its usage errors
 app = typer.Typer(
     name="zhiyin", help="Zhiyin 知音: a conversational recommender in Chinese and English.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
@@ -29,12 +29,12 @@ def run(arguments: list[str]) -> int:
     """Run one command; the exit status."""
     try:
         result = app(args=arguments, standalone_mode=False)
-    except click.UsageError as error:
-        print(f"error: {error.format_message()}\nTry: zhiyin --help", file=sys.stderr)
+    except UsageError as error:
+        print(f"error: {error}\nTry: zhiyin --help", file=sys.stderr)
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return 1
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return int(stop.exit_code)
     except ZhiyinError as error:
         print(f"error: {error}" + (f"\n{error.hint}" if error.hint else ""), file=sys.stderr)
@@ -109,9 +109,9 @@ def import_(
     from zhiyin.cli.imports import import_items
 
     if kind != "items":
-        raise click.UsageError(f"{kind!r} cannot be imported yet; items can")
+        raise typer.BadParameter(f"{kind!r} cannot be imported yet; items can")
     if on_error not in {"skip", "stop"}:
-        raise click.UsageError(f"--on-error is skip or stop, not {on_error!r}")
+        raise typer.BadParameter(f"--on-error is skip or stop, not {on_error!r}")
     return import_items(files, domain=domain, errors=errors, out=out, dry_run=dry_run, stop=on_error == "stop")
 
 
@@ -125,7 +125,7 @@ def train(
     from zhiyin.cli.training import fit_intent, ship_vectors
 
     if not (intent or vectors):
-        raise click.UsageError("say what to train: --intent, --vectors or both")
+        raise typer.BadParameter("say what to train: --intent, --vectors or both")
     if intent:
         fit_intent(domain or "movies")
     if vectors:

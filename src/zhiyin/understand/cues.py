@@ -91,7 +91,7 @@ SIMILAR = _words(
 # --- talking about items ---
 COMPARE = _words(
     r"\b(?:compare|comparison|versus|vs\.?|difference|differences|differ|which (?:one|of|is|do)(?:.{0,20})\b(?:better|best|should|cheaper|longer|newer|recommend)|better,? .{1,40} or|side by side)\b",
-    r"(?:和|跟|与).{1,16}比(?!较)|对比|比较(?!便宜|贵|好看|新|轻|喜欢|小|大|短|长|适合|老|便|简单|温|轻松)|比一比|比一下|哪[个款部一].{0,6}(?:好|更|强|值|推荐|划算|合适|便宜)|区别|差别|谁更|pk|二选一|怎么选|选哪",
+    r"(?:和|跟|与).{1,16}比(?!较)|对比|比较(?!便宜|贵|好看|新|轻|喜欢|小|大|短|长|适合|老|便|简单|温|轻松)|比一比|比一下|哪[个款部一].{0,6}(?:好|更|强|值|推荐|划算|合适|便宜|大|小|轻|重|长|短|新|高|低|快|贵|耐用|清晰|老|早|晚)|区别|差别|谁更|pk|二选一|怎么选|选哪",
 )
 EXPLAIN = _words(
     r"\bwhy\b(?! not)|\bhow come\b|\bwhat makes\b|\bwhat(?:'s| is) the reason\b|\breasons? (?:for|behind)\b|\bexplain\b|\bbased on what\b",

@@ -63,7 +63,7 @@ RULES: Sequence[Rule] = (
     ("recommend", 1.0, lambda s: s.firm),
     ("recommend", 4.0, lambda s: s.has(Signal.SURPRISE)),
     ("recommend", 4.0, lambda s: s.has(Signal.SIMILAR) and bool(s.about or s.state.focus)),
-    ("recommend", 2.0, lambda s: bool(s.edits) and not s.state.slate),
+    ("recommend", 3.5, lambda s: bool(s.edits) and not s.state.slate),
     ("refine", 1.5, lambda s: bool(s.edits and s.state.slate) and not s.asked),
     ("refine", -8.0, lambda s: not s.state.slate),
     ("stop", -4.0, lambda s: bool(s.edits)),

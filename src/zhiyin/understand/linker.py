@@ -138,7 +138,11 @@ class Linker:
             return phrase not in self._known and phrase.replace(" ", "") not in STOP and (whole or bool(led and after and len(words) > 1))
         digits = [w for w in words if w.text[0].isdigit()]
         if digits:  # a model number makes a name of common words: iPhone 15, Xiaomi 14
-            return whole or (len(digits) < len(words) and not all(w.text in _FUNCTION or w.text.isdigit() or len(w.text) < 3 for w in words))
+            return (
+                whole
+                or (bool(before and after) and len(digits) < len(words))
+                or (len(digits) < len(words) and not all(w.text in _FUNCTION or w.text.isdigit() or len(w.text) < 3 for w in words))
+            )
         common = [w for w in words if w.text in COMMON or w.text in self._known or stem(w.text) in self._known]
         if len(common) < len(words):
             known = max((self.catalog.prior[row] for row in self._titles.meanings.get(phrase, ())), default=0.0)

@@ -178,6 +178,8 @@ class RuleReader:
 
     def _asked(self, message: Message, about: Sequence[ItemId], state: State) -> list[str]:
         text = message.text
+        if cues.LIFT.search(text):
+            return []  # 价格无所谓 asks nothing
         found = [(m.start(), field) for pattern, field in self._questions if (m := pattern.search(text))]
         fields = list(dict.fromkeys(field for _, field in sorted(found, key=lambda pair: pair[0])))
         return [f for f in fields if f != "description"] or fields

@@ -370,7 +370,9 @@ def _or_later(text: str, left: _Value, right: _Value) -> bool:
 
 def _counts_things(message: Message, q: Quantity) -> bool:
     """Whether a bare number stands right before the catalogue's noun ("two movies a week")."""
-    return not q.unit and any(m.start - q.end in {0, 1} for m, n in message.of(Noun) if isinstance(n, Noun)) and (q.low or 0) < 20
+    if q.unit or (q.high or q.low or 0) >= 20:
+        return False
+    return any(m.start >= q.end and not message.text[q.end : m.start].strip() for m, n in message.of(Noun) if isinstance(n, Noun))
 
 
 def _second_of_pair(message: Message, q: Quantity) -> bool:
