@@ -32,6 +32,7 @@ class Catalog:
         self._numbers = {name: self._number_column(name) for name, f in domain.fields.items() if f.numeric and name not in domain.variants}
         self._postings = {name: self._posting_lists(name) for name, f in domain.fields.items() if not f.numeric and f.kind not in {"text", "date"}}
         self._variant_item, self._variant_numbers = self._variant_table()
+        self._places: dict[tuple[str, str], Floats] = {}
 
     def __len__(self) -> int:
         return len(self.items)
@@ -139,19 +140,16 @@ class Catalog:
         for value in values:
             listed = self._postings.get(name, {}).get(value)
             if listed is not None:
-                result[listed] = np.maximum(result[listed], self._places[name][value])
+                result[listed] = np.maximum(result[listed], self._place(name, value))
         return result[rows]
 
-    @cached_property
-    def _places(self) -> Mapping[str, Mapping[str, Floats]]:
-        """1 / (1 + position) of each value in each row's list, beside the posting lists."""
-        found: dict[str, dict[str, Floats]] = {}
-        for name, field in self.domain.fields.items():
-            if field.kind == "list" and field.wish and not field.people:
-                positions = ({v: 1.0 / (1 + i) for i, v in enumerate(map(str, item.values(name)))} for item in self.items)
-                by_row = list(positions)
-                found[name] = {value: np.array([by_row[row][value] for row in rows]) for value, rows in self._postings.get(name, {}).items()}
-        return found
+    def _place(self, name: str, value: str) -> Floats:
+        """1 / (1 + position) of a value in each of its rows' lists; made once a value."""
+        made = self._places.get((name, value))
+        if made is None:
+            listed = (self.items[row].values(name) for row in self._postings[name][value])
+            made = self._places[name, value] = np.array([1.0 / (1 + values.index(value)) if value in values else 1.0 for values in listed])
+        return made
 
     def _posting_lists(self, name: str) -> Mapping[str, Rows]:
         lists: dict[str, list[int]] = {}

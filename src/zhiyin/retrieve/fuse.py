@@ -35,6 +35,7 @@ WEIGHTS: Mapping[str, float] = {
 
 
 UNDESCRIBED = 0.5
+TOPIC = 200  # characters of a topic that are embedded
 
 
 class Retriever:
@@ -86,7 +87,7 @@ class Retriever:
     def _dense(self, text: str, rows: NDArray[np.int32]) -> Floats | None:
         if self.vectors is None:
             return None
-        return spread(cosine_scores(self.vectors, self.embedder.query(text), rows))
+        return spread(cosine_scores(self.vectors, self.embedder.query(text[:TOPIC]), rows))
 
     def _unknown(self, query: Query, rows: NDArray[np.int32]) -> Floats:
         fields = {w.field for w in query.wishes if w.negated and w.op is not Op.LIKE}

@@ -26,16 +26,18 @@ class Similarity:
         """Likeness in [0, 1] (negative for disliked examples) to rows with signed weights, shape (size,)."""
         total = np.zeros(self._size)
         mass = sum(abs(w) for w in examples.values())
-        for row, weight in examples.items():
-            total += weight / mass * self.to_one(row)
+        # One pass over the vectors for all examples: they are read from memory once.
+        cosines = None if self.vectors is None else self.vectors @ self.vectors[list(examples)].T
+        for place, (row, weight) in enumerate(examples.items()):
+            total += weight / mass * self._to_one(row, None if cosines is None else cosines[:, place])
         return total
 
-    def to_one(self, row: int) -> Floats:
+    def _to_one(self, row: int, cosines: Vectors | None) -> Floats:
         """Likeness of all items to one."""
         shared = self._shared(row)
-        if self.vectors is None or not self.vectors[row].any():
+        if self.vectors is None or cosines is None or not self.vectors[row].any():
             return shared
-        cosine = (self.vectors @ self.vectors[row]).astype(np.float64)
+        cosine = cosines.astype(np.float64)
         low, high = float(np.quantile(cosine[: 4000 if self._size > 4000 else None], 0.5)), float(np.partition(cosine, -2)[-2]) if self._size > 1 else 1.0
         return np.asarray(0.5 * shared + 0.5 * np.clip((cosine - low) / max(high - low, 1e-9), 0.0, 1.0))
 

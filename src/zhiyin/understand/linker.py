@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
@@ -76,8 +77,8 @@ class Linker:
                         rows = found.setdefault(phrase, {})
                         rows[row] = min(rows.get(row, 9), max(rank, worse))
         for phrase, ranks in found.items():
-            for row in sorted(ranks, key=lambda r: (ranks[r], -prior[r], r)):  # exact titles first, the better known before others
-                self._titles.add_key(phrase, row)
+            ordered = sorted(ranks, key=lambda r: (ranks[r], -prior[r], r)) if len(ranks) > 1 else list(ranks)
+            self._titles.add_all(phrase, ordered)  # exact titles first, the better known before others
 
     def _quoted(self, original: str, text: str) -> tuple[list[Mention], list[Unknown]]:
         mentions, unknown = [], []
@@ -192,14 +193,17 @@ class Linker:
     def _add_people(self) -> None:
         prior = self.catalog.prior
         for field in self.catalog.domain.fields.values():
-            if field.people:
-                for name, rows in self.catalog.values(field.name).items():
-                    self._person_fields.setdefault(name, {})[field.name] = float((prior[rows] + 0.02).sum())
+            lists = self.catalog.values(field.name) if field.people else {}
+            if lists:
+                starts = np.cumsum([0, *(len(rows) for rows in lists.values())][:-1])
+                sums = np.add.reduceat(prior[np.concatenate(list(lists.values()))] + 0.02, starts)
+                for name, weight in zip(lists, sums.tolist(), strict=True):
+                    self._person_fields.setdefault(name, {})[field.name] = weight
         weights = {name: sum(fields.values()) for name, fields in self._person_fields.items()}
         surnames: dict[str, list[str]] = {}
         for name in weights:
             phrase = key(name)
-            self._people.add_key(phrase, name)
+            self._people.add_all(phrase, [name])
             last = phrase.rsplit(" ", 1)[-1]
             self._by_surname.setdefault(last, []).append(name)
             if " " in phrase and len(last) > 2:

@@ -109,9 +109,14 @@ class Phrasebook(Generic[T]):
         """`add` for a surface already in key form."""
         if not phrase:
             return
-        known = self.meanings.setdefault(phrase, [])
-        if meaning not in known:
-            known.append(meaning)
+        if meaning not in self.meanings.get(phrase, ()):
+            self.add_all(phrase, [meaning])
+
+    def add_all(self, phrase: str, meanings: Sequence[T]) -> None:
+        """Let a surface in key form mean all of these, none of which it meant before."""
+        if not phrase:
+            return
+        self.meanings.setdefault(phrase, []).extend(meanings)
         first, size = phrase.split(" ", 1)[0], phrase.count(" ") + 1
         if self._longest.get(first, 0) < size:
             self._longest[first] = size
