@@ -36,6 +36,7 @@ from zhiyin.understand.rules import RuleReader, load_classifier
 
 Warn = Callable[[str], None]
 _EMBED_BATCH = 64
+_IDLE_AFTER = 1.5  # seconds after the start
 
 
 class Finder:
@@ -107,8 +108,10 @@ def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[
     index = settings.cache / f"keywords-{catalog_key(catalog, texts)}"
     keywords = KeywordIndex.open(lambda: texts, index, warn)
     finder = Finder(catalog, Retriever(catalog, cached, vectors, keywords, _neighbours(catalog, settings)), Ranker(catalog, vectors))
+    reader = RuleReader(catalog, _classifier(domain, embedder, warn), cached.query)
+    _later(reader.linker.warm)
     engine = Engine(
-        understand=RuleReader(catalog, _classifier(domain, embedder, warn), cached.query),
+        understand=reader,
         find=finder,
         speak=speaker,
         present=Presenter(speaker, wording, notices),
@@ -116,6 +119,13 @@ def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[
         clock=clock or (lambda: datetime.now(UTC)),
     )
     return App(engine=engine, domain=domain, catalog=catalog, report=report, wording=wording, embedder=cached, embedded=embedded, history=str(settings.data / "history"))
+
+
+def _later(work: Callable[[], None]) -> None:
+    """Do it beside the conversation, once the first answer is out."""
+    timer = threading.Timer(_IDLE_AFTER, work)
+    timer.daemon = True
+    timer.start()
 
 
 def _classifier(domain: Domain, embedder: Embedder, warn: Warn) -> IntentClassifier | None:

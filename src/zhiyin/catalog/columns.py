@@ -33,6 +33,7 @@ class Catalog:
         self._postings = {name: self._posting_lists(name) for name, f in domain.fields.items() if not f.numeric and f.kind not in {"text", "date"}}
         self._variant_item, self._variant_numbers = self._variant_table()
         self._places: dict[tuple[str, str], Floats] = {}
+        self._known: dict[str, Mask] = {}
 
     def __len__(self) -> int:
         return len(self.items)
@@ -86,10 +87,11 @@ class Catalog:
         field = self.domain.fields[name]
         if field.numeric:
             return ~np.isnan(self.numbers(name))
-        result = np.zeros(len(self), dtype=np.bool_)
-        for rows in self.values(name).values():
-            result[rows] = True
-        return result
+        if name not in self._known:
+            known = self._known[name] = np.zeros(len(self), dtype=np.bool_)
+            if lists := list(self.values(name).values()):
+                known[np.concatenate(lists)] = True
+        return self._known[name]
 
     def matching_variant(self, row: int, wishes: Iterable[Wish]) -> Mapping[str, float]:
         """The cheapest size of an item that meets the wishes, else the hard ones, else its first."""

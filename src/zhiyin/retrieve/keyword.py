@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import rjieba
 import tantivy
 from numpy.typing import NDArray
 
-from zhiyin.text import STOP, is_cjk, plain, stem, tokens
+from zhiyin.text import STOP, is_cjk, plain, segment_for_search, stem, tokens
 
 Floats = NDArray[np.float64]
 _HEAP = 64_000_000
@@ -22,7 +21,7 @@ def words(text: str) -> list[str]:
     text = plain(text)
     if not is_cjk(text):
         return [stem(t.text) for t in tokens(text)]
-    return [stem(w) for w in rjieba.cut_for_search(text) if w.strip() and (is_cjk(w) or w.isalnum())]
+    return [stem(w) for w in segment_for_search(text) if w.strip() and (is_cjk(w) or w.isalnum())]
 
 
 class KeywordIndex:

@@ -19,6 +19,7 @@ class Similarity:
     def __init__(self, catalog: Catalog, vectors: Vectors | None) -> None:
         self.catalog, self.vectors = catalog, vectors
         self._size = len(catalog)
+        self._spreads: dict[str, float] = {}
         self._fields = [f.name for f in catalog.domain.fields.values() if f.kind in {"list", "category"} and f.wish]
         self._numbers = [f.name for f in catalog.domain.fields.values() if f.numeric and f.wish]
 
@@ -38,8 +39,14 @@ class Similarity:
         if self.vectors is None or cosines is None or not self.vectors[row].any():
             return shared
         cosine = cosines.astype(np.float64)
-        low, high = float(np.quantile(cosine[: 4000 if self._size > 4000 else None], 0.5)), float(np.partition(cosine, -2)[-2]) if self._size > 1 else 1.0
+        low, high = float(np.quantile(cosine[:1000], 0.5)), float(np.partition(cosine, -2)[-2]) if self._size > 1 else 1.0
         return np.asarray(0.5 * shared + 0.5 * np.clip((cosine - low) / max(high - low, 1e-9), 0.0, 1.0))
+
+    def _spread(self, name: str) -> float:
+        """A number's standard deviation over the catalogue; taken once."""
+        if name not in self._spreads:
+            self._spreads[name] = float(np.nanstd(self.catalog.numbers(name))) or 1.0
+        return self._spreads[name]
 
     def _shared(self, row: int) -> Floats:
         """Values shared with the example, the rarer the more (inverse document frequency), over what it could share; numbers by nearness."""
@@ -60,7 +67,6 @@ class Similarity:
             here = column[row]
             if np.isnan(here):
                 continue
-            spread = float(np.nanstd(column)) or 1.0
-            score += np.nan_to_num(np.exp(-(((column - here) / spread) ** 2)))
+            score += np.nan_to_num(np.exp(-(((column - here) / self._spread(name)) ** 2)))
             best += 1.0
         return score / best if best else score

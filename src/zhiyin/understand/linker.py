@@ -65,6 +65,11 @@ class Linker:
         mentions += [m for m in self._persons(original, text, words) if not _overlaps(m, taken)]
         return mentions, unknown
 
+    def warm(self) -> None:
+        """Builds the tables that only misspelt words need, so that the first of them does not wait."""
+        for table in (self._vocabulary, self._by_word, self._buckets, self._surname_buckets, self._chinese_titles, self._transliterations):
+            len(table)
+
     # --- titles ---
 
     def _add_titles(self) -> None:

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-import rjieba
-
-from zhiyin.text import COMMON, Token, is_cjk, key, plain, stem, tokens
+from zhiyin.text import COMMON, Token, is_cjk, key, plain, segment, stem, tokens
 from zhiyin.types import ItemId, Notice, State
 from zhiyin.understand import cues
 from zhiyin.understand.linker import Linker, Unknown, by_title, title_words
@@ -149,7 +147,7 @@ def _word_bounds(text: str) -> frozenset[int]:
     if not is_cjk(text):
         return frozenset()
     bounds, position = {0}, 0
-    for word in rjieba.cut(text):
+    for word in segment(text):
         position += len(word)
         bounds.add(position)
     return frozenset(bounds)

@@ -13,12 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import rjieba
 from numpy.typing import NDArray
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Domain
-from zhiyin.text import STOP, is_cjk, tokens
+from zhiyin.text import STOP, is_cjk, segment, tokens
 from zhiyin.types import ItemId, Judgement, Notice, Opinion, Sentiment, Signal, State, Turn, Understanding
 from zhiyin.understand import cues
 from zhiyin.understand.classifier import INTENTS, IntentClassifier, softmax
@@ -323,7 +322,7 @@ def _content_words(text: str) -> list[str]:
     """The words of a plain text that carry a topic."""
     if not is_cjk(text):
         return [t.text for t in tokens(text) if t.text not in STOP and len(t.text) > 2 and not t.text.isdigit()]
-    return [w for w in map(str.strip, rjieba.cut(text)) if len(w) > 1 and w not in STOP and not w.isdigit()]
+    return [w for w in map(str.strip, segment(text)) if len(w) > 1 and w not in STOP and not w.isdigit()]
 
 
 def _blank(text: str, spans: Sequence[tuple[int, int]]) -> str:
