@@ -108,7 +108,7 @@ def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[
     index = settings.cache / f"keywords-{catalog_key(catalog, texts)}"
     keywords = KeywordIndex.open(lambda: texts, index, warn)
     finder = Finder(catalog, Retriever(catalog, cached, vectors, keywords, _neighbours(catalog, settings)), Ranker(catalog, vectors))
-    reader = RuleReader(catalog, _classifier(domain, embedder, warn), cached.query)
+    reader = RuleReader(catalog, _classifier(domain, embedder, warn), cached.query, cache=settings.cache, warn=warn)
     _later(reader.linker.warm)
     engine = Engine(
         understand=reader,

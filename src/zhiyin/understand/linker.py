@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from rapidfuzz import fuzz, process
@@ -47,15 +50,19 @@ class Unknown:
 class Linker:
     """Finds a catalogue's titles and people in messages."""
 
-    def __init__(self, catalog: Catalog, known_words: Iterable[str] = ()) -> None:
+    def __init__(self, catalog: Catalog, known_words: Iterable[str] = (), cache: Path | None = None, warn: Callable[[str], None] = lambda _: None) -> None:
         self.catalog = catalog
         self._known = frozenset(known_words)
         self._titles: Phrasebook[int] = Phrasebook()
         self._people: Phrasebook[str] = Phrasebook()
         self._person_fields: dict[str, dict[str, float]] = {}
         self._by_surname: dict[str, list[str]] = {}
-        self._add_titles()
-        self._add_people()
+        kept = cache / f"names-{catalog.domain.name}-{self._key()}.json" if cache else None
+        if kept is None or not self._load(kept, warn):
+            self._add_titles()
+            self._add_people()
+            if kept is not None:
+                self._save(kept)
 
     def find(self, original: str, text: str, words: Sequence[Token], zh_bounds: frozenset[int]) -> tuple[list[Mention], list[Unknown]]:
         """Mentions of titles and people in a message; `text` is its plain form. Quoted titles nobody knows come apart."""
@@ -64,6 +71,46 @@ class Linker:
         mentions += [m for m in self._named(original, text, words, zh_bounds) if not _overlaps(m, taken)]
         mentions += [m for m in self._persons(original, text, words) if not _overlaps(m, taken)]
         return mentions, unknown
+
+    def _key(self) -> str:
+        """A hash of all that the tables are made of."""
+        digest = hashlib.sha256(b"1")
+        for item in self.catalog.items:
+            digest.update("\0".join((*item.titles.values(), *item.aliases)).encode())
+        for field in self.catalog.domain.fields.values():
+            if field.people:
+                lists = self.catalog.values(field.name)
+                digest.update("\0".join(lists).encode())
+                digest.update(str(sum(map(len, lists.values()))).encode())
+        digest.update(json.dumps(self.catalog.domain.people, ensure_ascii=False).encode())
+        digest.update(self.catalog.prior.tobytes())
+        return digest.hexdigest()[:16]
+
+    def _save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tables = [self._titles.meanings, self._people.meanings, self._person_fields, self._by_surname]
+        scratch = path.with_suffix(".part")
+        scratch.write_text(json.dumps(tables, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+        scratch.replace(path)
+
+    def _load(self, path: Path, warn: Callable[[str], None]) -> bool:
+        """Read the tables back; False where there are none, or none that can be read."""
+        if not path.is_file():
+            return False
+        try:
+            titles, people, fields, surnames = json.loads(path.read_bytes())
+            _check_rows(titles, len(self.catalog))
+            for phrase, rows in titles.items():
+                self._titles.add_all(phrase, rows)
+            for phrase, names in people.items():
+                self._people.add_all(phrase, names)
+        except (ValueError, TypeError, AttributeError):
+            warn(f"the cache {path} was damaged; it is built again (nothing is lost)")
+            path.unlink(missing_ok=True)
+            self._titles, self._people = Phrasebook(), Phrasebook()
+            return False
+        self._person_fields, self._by_surname = fields, surnames
+        return True
 
     def warm(self) -> None:
         """Builds the tables that only misspelt words need, so that the first of them does not wait."""
@@ -320,6 +367,11 @@ def _forms(surface: str) -> Iterable[tuple[str, int]]:
             piece = key(part)
             if piece.count(" ") >= 2 and not _PART.match(piece):
                 yield piece, 2
+
+
+def _check_rows(titles: Mapping[str, Sequence[int]], size: int) -> None:
+    if not all(isinstance(row, int) and 0 <= row < size for rows in titles.values() for row in rows):
+        raise ValueError("a row that the catalogue does not have")
 
 
 def _bucketed(words: Iterable[str]) -> dict[str, list[str]]:

@@ -54,11 +54,13 @@ _ZH_COUNT = r"(?<!第)(?<!前)(?<!后)(?<!这)(?<!那)(?P<zh>[两三四五六七
 class RuleReader:
     """The `Understand` port by rules and a sentence classifier, for one catalogue."""
 
-    def __init__(self, catalog: Catalog, classifier: IntentClassifier | None, embed: EmbedQuery) -> None:
+    def __init__(
+        self, catalog: Catalog, classifier: IntentClassifier | None, embed: EmbedQuery, *, cache: Path | None = None, warn: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.catalog, self.domain = catalog, catalog.domain
         self.classifier, self.embed = classifier, embed
         book: Phrasebook[object] = domain_phrases(catalog)  # type: ignore[assignment]  # Meaning is all it holds
-        self.linker = Linker(catalog, book.meanings)
+        self.linker = Linker(catalog, book.meanings, cache, warn)
         units = {u for f in self.domain.fields.values() for u in f.units}
         self.open = Opener(book, self.linker, units)  # type: ignore[arg-type]
         self.wishes = WishReader(catalog)
