@@ -15,8 +15,7 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from zhiyin.catalog.columns import Catalog
-from zhiyin.text import COMMON, STOP, Token, is_cjk, key, stem, tokens
-from zhiyin.types import ItemId
+from zhiyin.text import COMMON, STOP, Token, is_cjk, key, stem
 from zhiyin.understand.phrases import Mention, People, Phrasebook, Titles
 
 _KNOWN_TITLE = 0.45  # prior from which a one-word title in small letters is a title
@@ -388,14 +387,3 @@ def _allowed(word: str) -> int:
 
 def _overlaps(mention: Mention, spans: Iterable[tuple[int, int]]) -> bool:
     return any(mention.start < end and start < mention.end for start, end in spans)
-
-
-def title_words(title: str) -> set[str]:
-    """The words of a title, for partial references to what was shown."""
-    return {t.text for t in tokens(key(title)) if t.text not in COMMON}
-
-
-def by_title(catalog: Catalog, ids: Iterable[ItemId], phrase: str) -> list[ItemId]:
-    """Those of these items whose title has this phrase."""
-    wanted = f" {key(phrase)} "
-    return [i for i in ids if (item := catalog.item(i)) and any(wanted in f" {key(t)} " for t in (*item.titles.values(), *item.aliases))]

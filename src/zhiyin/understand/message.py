@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from zhiyin.catalog.columns import Catalog
 from zhiyin.text import COMMON, Token, is_cjk, key, plain, segment, stem, tokens
 from zhiyin.types import ItemId, Notice, State
 from zhiyin.understand import cues
-from zhiyin.understand.linker import Linker, Unknown, by_title, title_words
+from zhiyin.understand.linker import Linker, Unknown
 from zhiyin.understand.phrases import AsksField, Compares, Masked, Meaning, Mention, Names, Noun, People, Phrasebook, Titles
 from zhiyin.understand.polarity import Scope, negations
 from zhiyin.understand.quantities import Quantity, read_quantities
@@ -116,7 +117,7 @@ def shown_by_words(message: Message, state: State, linker: Linker) -> list[Refer
 def _fitting(what: str, message: Message, state: State, linker: Linker) -> list[ItemId]:
     if not what or not state.slate:
         return []
-    ids = by_title(linker.catalog, state.slate, what) if title_words(what) else []
+    ids = _by_title(linker.catalog, state.slate, what) if _title_words(what) else []
     if len(ids) == 1:
         return ids
     wanted = {(n.field, n.value) for m, n in message.of(Names) if isinstance(n, Names) and key(what).find(key(message.text[m.start : m.end])) >= 0}
@@ -160,3 +161,14 @@ def _closest(word: str, vocabulary: frozenset[str]) -> str | None:
 
     best = process.extractOne(word, [w for w in vocabulary if w[0] == word[0] and abs(len(w) - len(word)) < 2], scorer=OSA.distance, score_cutoff=1)
     return best[0] if best else None
+
+
+def _title_words(title: str) -> set[str]:
+    """The words of a title, for partial references to what was shown."""
+    return {t.text for t in tokens(key(title)) if t.text not in COMMON}
+
+
+def _by_title(catalog: Catalog, ids: Iterable[ItemId], phrase: str) -> list[ItemId]:
+    """Those of these items whose title has this phrase."""
+    wanted = f" {key(phrase)} "
+    return [i for i in ids if (item := catalog.item(i)) and any(wanted in f" {key(t)} " for t in (*item.titles.values(), *item.aliases))]
