@@ -1,5 +1,6 @@
 # `make demo` and `make test` do all the set-up themselves: a virtual environment, the package, the default data.
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+# The first Python that runs and is new enough; else python3, whose version the set-up complains about.
+PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; break; fi; done),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
