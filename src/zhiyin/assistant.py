@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from zhiyin.bootstrap import App, build
+from zhiyin.catalog.columns import Catalog
 from zhiyin.settings import read_settings
 from zhiyin.types import SessionId, Turn, UserId
 from zhiyin.wire import Json, gather, reply_json
@@ -32,6 +33,11 @@ class Assistant:
         """The reply to a message, as `zhiyin chat --json` prints it; `limit` sets the slate's size where the words do not."""
         turn = Turn(session=self._session, user=self._user, text=text, time=datetime.now(UTC))
         return reply_json(self._runner.run(gather(self._app.engine.answer(turn, limit=limit))), self._app.catalog)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalogue that is talked about."""
+        return self._app.catalog
 
     def event(self, kind: str, place: int, value: float | None = None) -> None:
         """Feedback on the n-th item last shown: click, like, dislike, purchase, rating ... Raises `ControlError` if there is none."""
