@@ -16,6 +16,7 @@ from zhiyin.ports import Find, Present, Speak, Store, Understand
 from zhiyin.profile import read_profile
 from zhiyin.state import advance, replay
 from zhiyin.types import (
+    DONE_EVENTS,
     Act,
     Event,
     Fed,
@@ -47,6 +48,11 @@ class _Session:
     before: tuple[Fed, ...]  # the user's feedback from other sessions
     reasons: dict[ItemId, Query]  # for which query an item was shown
 
+    @property
+    def done_before(self) -> frozenset[ItemId]:
+        """What the user has seen, bought or refused in other sessions."""
+        return frozenset(f.item for f in self.before if f.kind in DONE_EVENTS)
+
 
 class Engine:
     """Conversations over one catalogue. All parts come from outside: see `bootstrap.py`."""
@@ -66,6 +72,7 @@ class Engine:
         watch.lap("understand")
 
         query = plan(state, self._profile(live, state, turn.time), seed=_seed(turn.session, state.turn))
+        query = replace(query, exclude=query.exclude | live.done_before)
         if limit and state.count is None:
             query = replace(query, limit=limit)
         act = decide(state, query, self.find.facets(query))

@@ -64,7 +64,7 @@ LIFT = re.compile(
 
 # --- asking for things ---
 FIRM = _words(
-    r"\b(?:recommend|suggest|i want|i'?d (?:like|love)|i would (?:like|love)|i need|looking for|look for|find me|find|show me|give me|got any|any (?:good|other)|is there|are there|do you have|what (?:should|can|could|else|other)|what are (?:the|some)|"
+    r"\b(?:recommend|suggest|i want|i'?d (?:like|love)|i would (?:like|love)|i need|looking for|look for|find me|find|show me|give me|got any|any (?:good|other)|is there|are there|do you have|what (?:should|can|could) (?:i|we)|what (?:else|other)|what are (?:the|some)|"
     r"in the mood for|i feel like|fancy|searching for|search for|get me|pick|help me (?:find|choose|pick)|buy|what (?:movies|films|phones)|which (?:movies|films|phones|ones)|let me see|list|craving|wanna|want to)\b",
     r"推荐|想看|想买|想要|想换|想找|想听|想读|来点|来个|来部|来一?[部款个本台]|来几|有没有|有什么|有哪些|给我|帮我|找(?:一|个|部|款|几|点)|求|要[一个部款台]|看看|选|哪[些款部]|求推荐|安利|买|换手机|换个|有.{0,12}吗",
 )
