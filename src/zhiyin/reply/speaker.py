@@ -41,7 +41,9 @@ class TemplateSpeaker:
     def sentences(self, act: Act, slate: Slate, state: State) -> list[str]:
         """The sentences of a reply."""
         said = _Sayer(self, state)
-        lines = [t for n in act.notices if n.code in {"out_of_range", "implausible", "converted", "unknown_title", "truncated", "too_many"} and (t := said.notice(n))]
+        lines = [
+            t for n in act.notices if n.code in {"out_of_range", "implausible", "converted", "unknown_title", "truncated", "too_many", "not_checked"} and (t := said.notice(n))
+        ]
         match act.kind:
             case "recommend":
                 lines += said.recommend(act, slate)

@@ -98,6 +98,9 @@ class RuleReader:
         topic = self._topic(message, signals)
         intent = self._intent(Seen(message, state, about, asked, edits, judgements, frozenset(signals)))
         count, too_many = self._count(message)
+        leading = max(intent, key=lambda name: intent[name])
+        if topic and not (edits or about or judgements) and leading in {"query", "feedback"} and not cues.SMALL_TALK.search(message.text):
+            notices = [*notices, Notice(code="not_checked", slots={"words": " ".join(_content_words(topic))})]  # said rather than dropped
         return Understanding(
             language=language,
             intent=intent,
