@@ -37,6 +37,7 @@ class ItemNeighbours:
         for row, weight in examples.items():
             if row < self._similar.shape[0]:
                 total += weight * np.asarray(self._similar.getrow(row).todense()).ravel()
+        total[[row for row in examples if row < len(total)]] = 0.0  # an example says nothing of itself
         best = total.max()
         return total / best if best > 0 else np.zeros_like(total)
 
