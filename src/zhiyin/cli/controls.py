@@ -26,6 +26,10 @@ HELP = {
 /wishes         到目前为止我理解的要求
 /help  /quit""",
 }
+SAID = {
+    "en": {"fresh": "A fresh start.", "hello": "Hello, {who}.", "undone": "Taken back.", "noted": "Noted: {kind} {title}."},
+    "zh": {"fresh": "重新开始。", "hello": "你好，{who}。", "undone": "已撤销。", "noted": "已记下：{kind} {title}。"},
+}
 _KNOWN = ("/new", "/user", "/like", "/dislike", "/skip", "/event", "/undo", "/wishes", "/help", "/quit")
 
 
@@ -49,13 +53,15 @@ async def control(line: str, app: App, talk: Talk) -> str:
         name, *words = shlex.split(line)
     except ValueError as error:
         raise ControlError(f"{line!r} cannot be read: {error}") from error
+    language = str((await app.engine.state(talk.session, talk.user)).language)
+    said = SAID[language]
     match name, words:
         case "/new", []:
             talk.user, talk.session = Talk.fresh().user, SessionId(uuid.uuid4().hex)
-            return "A fresh start."
+            return said["fresh"]
         case "/user", [who]:
             talk.user, talk.session = UserId(who), SessionId(uuid.uuid4().hex)
-            return f"Hello, {who}."
+            return said["hello"].format(who=who)
         case (("/like" | "/dislike" | "/skip"), [place]):
             return await _feed(app, talk, name[1:], place, None)
         case "/event", [kind, place]:
@@ -64,7 +70,7 @@ async def control(line: str, app: App, talk: Talk) -> str:
             return await _feed(app, talk, kind, place, value)
         case "/undo", []:
             await app.engine.undo(talk.session, talk.user)
-            return "Taken back."
+            return said["undone"]
         case "/quit", []:
             talk.quit = True
             return ""
@@ -87,4 +93,5 @@ async def _feed(app: App, talk: Talk, kind: str, place: str, value: str | None) 
         raise ControlError(f"{value!r} cannot be the value of an event")
     event = await app.engine.feed(talk.session, talk.user, kind, number, amount)
     item = app.catalog.item(event.item)
-    return f"Noted: {kind} {item.title() if item else event.item}."
+    language = str((await app.engine.state(talk.session, talk.user)).language)
+    return SAID[language]["noted"].format(kind=kind, title=item.title(language) if item else event.item)

@@ -36,7 +36,8 @@ async def converse(app: App, user: str = "") -> None:
             break
         try:
             if line.strip() == "/help":
-                console.print(HELP["en"], style="dim", markup=False)
+                language = str((await app.engine.state(talk.session, talk.user)).language)
+                console.print(HELP[language], style="dim", markup=False)
             elif line.strip() == "/wishes":
                 await _wishes(console, app, talk)
             elif line.startswith("/"):

@@ -102,7 +102,7 @@ class WishReader:
             return "add" if field.several == "all" else "replace"
         has_noun = bool(message.of(Noun))
         fresh = cues.FIRM.search(text) and (has_noun or not state.slate or not re.search(r"\bwith\b|带", text))
-        return "replace" if fresh or has_noun else "add"
+        return "replace" if fresh or has_noun or re.match(r"\s*(?:an?|some)\s", text) else "add"
 
     def _values(self, message: Message) -> list[_Value]:
         found = []
