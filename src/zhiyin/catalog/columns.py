@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiyin.catalog.domain import Domain
-from zhiyin.text import key
-from zhiyin.types import Item, ItemId, Op, Scalar, Value, Wish
+from zhiyin.types import Item, ItemId, Op, Value, Wish
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.int32]
@@ -242,9 +241,3 @@ def _bounds(value: Value) -> tuple[float, float]:
     if isinstance(value, tuple) and len(value) == 2:
         return float(value[0]), float(value[1])
     return np.nan, np.nan
-
-
-def nearest_value(lists: Iterable[Scalar], wanted: str) -> str | None:
-    """The value that is spelled like `wanted` up to case and punctuation."""
-    folded = key(wanted)
-    return next((str(v) for v in lists if key(str(v)) == folded), None)

@@ -23,14 +23,14 @@ class Wording:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog, self.domain = catalog, catalog.domain
+        self._works = any("《{title}》" in f.says.get("zh", "") for f in self.domain.fields.values())  # films and books, not phones
 
     # --- items and values ---
 
     def title(self, item: Item, language: str, *, marked: bool = False) -> str:
         """The title as one says it; in Chinese a work's title stands in 《》 where `marked`."""
         title = item.title(language)
-        works = "《" in (self.domain.fields[next(iter(self.domain.fields))].says.get("zh", "")) or any("《{title}》" in f.says.get("zh", "") for f in self.domain.fields.values())
-        return f"《{title}》" if marked and language == "zh" and works else title
+        return f"《{title}》" if marked and language == "zh" and self._works else title
 
     def titles(self, ids: Sequence[ItemId], language: str) -> str:
         """Several titles in a row."""

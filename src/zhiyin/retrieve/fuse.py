@@ -15,7 +15,7 @@ from zhiyin.retrieve.dense import cosine_scores, spread
 from zhiyin.retrieve.keyword import KeywordIndex
 from zhiyin.retrieve.similar import Similarity
 from zhiyin.retrieve.wishes import central_scores, closeness, order_scores, soft_scores
-from zhiyin.types import ItemId, Op, Query
+from zhiyin.types import Op, Query
 
 Floats = NDArray[np.float64]
 
@@ -97,8 +97,3 @@ class Retriever:
 def _strongest(taste: Mapping[int, float], most: int = 24) -> Mapping[int, float]:
     """The examples that weigh most: taste is scored against each."""
     return dict(sorted(taste.items(), key=lambda pair: -abs(pair[1]))[:most])
-
-
-def liked_ids(query: Query) -> tuple[ItemId, ...]:
-    """The items this user likes, strongest first."""
-    return tuple(i for i, w in sorted(query.profile.weights.items(), key=lambda p: -p[1]) if w > 0)

@@ -39,10 +39,8 @@ SCOPE_END = re.compile(
     r"[.;!?。！？；\n]|除非|\b(?:unless|but|however|just|only|rather|instead|i want|i'd like|i would like|i like|i love|i need|i'm looking|give me|show me|recommend|something|prefer|looking for|make it|maybe|please|let's)\b|"
     r"但是|但|而是|(?<!不)(?<!别)要(?!么)|想要|想看|给我|来点|来个|来部|换成|最好|只要|就要|我要|推荐|希望|喜欢|其他|其它|别的|都行|都可以|都好|以外|之外|都能接受"
 )
-LIST_GOES_ON = re.compile(r"[^,，]{0,30}?(?:,|，|\bor\b|\band\b|\bnor\b|或|和|以及|还有)")
 BESIDES = re.compile(r"除了[^,，。]{1,20}[,，]?\s*(?:还|也)(?:要|想|有|喜欢)")
 OR = re.compile(r"\s*(?:,\s*)?(?:或者是|或者|或是|或|还是|要么|、|/|\bor\b|\bor maybe\b)\s*(?:要么)?(?:an?\s+|the\s+|some\s+)?")
-AND = re.compile(r"\s*(?:,|，|&|\+|\band\b|和|与|跟|加|又|还有|兼|并且|而且|\s)*\s*(?:an?\s+|the\s+|some\s+)?")
 
 # --- strength and change ---
 SOFT = _words(
@@ -129,7 +127,6 @@ INJECTION = _words(
     r"\b(?:ignore|disregard|forget|override|bypass)\b.{0,30}\b(?:instructions?|rules?|prompts?|guidelines|guardrails|policy|policies|system)\b|\bsystem prompt\b|\byou are now\b|\bact as\b.{0,20}\b(?:dan|admin|root|developer)\b|\bjailbreak\b|\bdeveloper mode\b|\b(?:reveal|print|repeat|show|output)\b.{0,24}\b(?:prompt|instructions)\b|<\|?(?:im_start|system|endoftext)\|?>|\[/?inst\]|###\s*(?:system|instruction)",
     r"(?:忽略|无视|忘记|忘掉|绕过|不要理会).{0,12}(?:指令|规则|提示|设定|要求|限制|说明)|系统提示词?|你现在是(?!.{0,4}(?:什么|谁))|扮演.{0,8}(?:管理员|开发者)|越狱|开发者模式|(?:输出|显示|打印|泄露|告诉我).{0,8}(?:提示词|系统指令)",
 )
-TOO_MANY = re.compile(r"\b(?:all|every)\b.{0,12}\b(?:them|of them)\b")
 
 OPINIONS: tuple[tuple[Opinion, re.Pattern[str]], ...] = (
     (Opinion.CHOSEN, _words(r"\bi'?ll (?:take|go with|have|buy|watch|get|pick|choose)\b|\bi (?:choose|pick|chose|'?ve decided)\b|\bgoing with\b|\blet'?s (?:watch|go with|take|get)\b|\bsold\b", r"就(?:要|买|看|选|它|这|定)(?!.{0,6}(?:以上|以下|左右))|我(?:选|买|要)第|选定|决定(?:买|看|要)|下单|那就看|那就买|就这[个部款]")),
@@ -137,7 +134,6 @@ OPINIONS: tuple[tuple[Opinion, re.Pattern[str]], ...] = (
     (Opinion.LIKE, _words(r"\b(?:love|loved|like(?:d)?|enjoy(?:ed)?|adore|adored|great|amazing|fantastic|favou?rite|excellent|awesome|perfect|brilliant|fan of|looks (?:good|great|nice|interesting)|sounds (?:good|great|nice|interesting)|good one|nice one|not bad|interested in|good)\b", r"喜欢|很爱|超爱|最爱|爱看|不错|好看|很棒|太棒|真棒|挺好|很好|喜爱|感兴趣|经典|神作|满意|可以啊|完美|赞")),
     (Opinion.SEEN, _words(r"\b(?:seen|watched|saw|already (?:have|own|know|read)|have (?:it|that one|this one) already|own (?:it|one))\b", r"看过|看完|用过|有了|读过|听过|见过|刷过|买过")),
 )  # fmt: skip
-WILL = re.compile(r"\b(?:want|would|'d|looking|something|anything|movies?|films?|phones?|what else|more|others?|another)\b")
 
 SIGNALS: tuple[tuple[Signal, re.Pattern[str]], ...] = (
     (Signal.SURPRISE, SURPRISE),
