@@ -166,6 +166,10 @@ class Domain:
     openers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     folder: str = ""
 
+    def quality_of(self, field: str, op: Op, value: Value) -> Adjective | None:
+        """The mood or quality that this condition leads, if one does."""
+        return next((a for a in self.adjectives.values() if (a.conditions[0].field, a.conditions[0].op, a.conditions[0].value) == (field, op, value)), None)
+
     def wishable(self, name: str) -> bool:
         """Whether this is a field users may wish on."""
         return name in self.fields and self.fields[name].wish

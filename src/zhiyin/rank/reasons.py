@@ -29,7 +29,6 @@ class ReasonFinder:
         return tuple(found[:MAX_REASONS])
 
     def _wishes(self, row: int, query: Query) -> Iterable[Reason]:
-        item = self.catalog.items[row]
         shown = self.catalog.attributes(row, query.wishes)
         for wish in query.wishes:
             if wish.op is Op.NONE_OF or wish.negated:
@@ -41,14 +40,14 @@ class ReasonFinder:
                 yield Reason(kind="wish", field=wish.field, value=value, source=wish.source)
             elif self.catalog.satisfies(wish)[row]:
                 yield Reason(kind="wish", field=wish.field, value=_matching(value, wish), source=wish.source)
-        yield from self._supported(item.id, row, query)
+        yield from self._supported(row, query)
 
-    def _supported(self, _: ItemId, row: int, query: Query) -> Iterable[Reason]:
+    def _supported(self, row: int, query: Query) -> Iterable[Reason]:
         """A mood met by its supporting conditions only: the value that lends the support is the evidence."""
         for wish in query.wishes:
             if wish.hard or wish.op is Op.LIKE or self.catalog.satisfies(wish)[row]:
                 continue
-            adjective = next((a for a in self.catalog.domain.adjectives.values() if (a.conditions[0].field, a.conditions[0].value) == (wish.field, wish.value)), None)
+            adjective = self.catalog.domain.quality_of(wish.field, wish.op, wish.value)
             for condition in adjective.conditions[1:] if adjective else ():
                 support = Wish(field=condition.field, op=condition.op, value=condition.value)
                 value = self.catalog.items[row].attributes.get(condition.field)

@@ -126,9 +126,8 @@ class Wording:
     def wish(self, wish: Wish, language: str) -> str:
         """A wish as a chip says it."""
         label = self.label(wish.field, language)
-        led = (wish.field, wish.op, wish.value)
-        quality = next((a for a in self.domain.adjectives.values() if a.hard == wish.hard and (a.conditions[0].field, a.conditions[0].op, a.conditions[0].value) == led), None)
-        if quality is not None and quality.label and not wish.negated:
+        quality = self.domain.quality_of(wish.field, wish.op, wish.value)
+        if quality is not None and quality.hard == wish.hard and quality.label and not wish.negated:
             return quality.label.get(language, quality.name)
         if wish.op is Op.LIKE:
             most = {"en": {"lowest": "lowest", "highest": "highest"}, "zh": {"lowest": "最低", "highest": "最高"}}[language].get(str(wish.value), str(wish.value))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiyin.catalog.columns import Catalog
-from zhiyin.catalog.domain import Adjective, Condition
+from zhiyin.catalog.domain import Condition
 from zhiyin.types import Op, Wish
 
 Floats = NDArray[np.float64]
@@ -79,17 +79,12 @@ def _nearest(catalog: Catalog, wish: Wish) -> Floats:
 
 
 def _fit(catalog: Catalog, wish: Wish) -> Floats:
-    adjective = _adjective(catalog, wish)
+    adjective = catalog.domain.quality_of(wish.field, wish.op, wish.value)
     if adjective is None:
         return catalog.satisfies(wish).astype(np.float64)
     weights = [1.0, *(SUPPORT for _ in adjective.conditions[1:])]
     scores = [weight * _holds(catalog, c) for weight, c in zip(weights, adjective.conditions, strict=True)]
     return np.sum(scores, axis=0) / sum(weights)  # type: ignore[no-any-return]
-
-
-def _adjective(catalog: Catalog, wish: Wish) -> Adjective | None:
-    """The quality that this soft wish leads."""
-    return next((a for a in catalog.domain.adjectives.values() if (a.conditions[0].field, a.conditions[0].op, a.conditions[0].value) == (wish.field, wish.op, wish.value)), None)
 
 
 def _holds(catalog: Catalog, condition: Condition) -> Floats:
