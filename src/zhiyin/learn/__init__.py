@@ -1,0 +1,1 @@
+"""Learning: what the sources weigh together, what a user would rate, and batch training."""
