@@ -1,0 +1,1 @@
+"""Offline evaluation: data, protocols, metrics, reports."""
