@@ -25,12 +25,12 @@ from zhiyin.rank.slate import Ranker
 from zhiyin.reply.presenter import Presenter
 from zhiyin.reply.speaker import TemplateSpeaker
 from zhiyin.reply.wording import Wording
-from zhiyin.retrieve.collaborative import ItemNeighbours
 from zhiyin.retrieve.facets import read_facets
 from zhiyin.retrieve.fuse import Retriever
 from zhiyin.retrieve.keyword import KeywordIndex
 from zhiyin.settings import Settings
-from zhiyin.types import Facets, ItemId, Notice, Query, Reason, Slate
+from zhiyin.trained import open_behaviour
+from zhiyin.types import Facets, ItemId, Notice, Profile, Query, Reason, Slate
 from zhiyin.understand.classifier import IntentClassifier, read_samples, samples_key
 from zhiyin.understand.rules import RuleReader, load_classifier
 
@@ -51,7 +51,8 @@ class Finder:
 
     def slate(self, query: Query, /) -> Slate:
         """The best items with sources and reasons."""
-        return self.ranker(query, self.retriever(query))
+        pool = self.retriever(query)
+        return self.ranker(query, pool, lambda rows: self.retriever.evidence(query, pool, rows))
 
     def reasons(self, item: ItemId, query: Query, /) -> tuple[Reason, ...]:
         """What speaks for one item under a query."""
@@ -61,7 +62,13 @@ class Finder:
         pool = self.retriever(replace(query, exclude=query.exclude - {item}))
         places = np.flatnonzero(pool.rows == row)
         sources = {name: float(scores[places[0]]) for name, scores in pool.sources.items()} if len(places) else {}
-        return self.ranker.reasons(row, query, sources)
+        liked = self.retriever.evidence(query, pool, [row])[row] if len(places) else ()
+        return self.ranker.reasons(row, query, sources, liked)
+
+    def learn(self, profile: Profile, /) -> None:
+        """Tell the behaviour models of the newest event."""
+        if self.retriever.behaviour is not None:
+            self.retriever.behaviour.learn([(self.catalog.row[i], weight, time) for i, weight, time in profile.history if i in self.catalog.row])
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,8 @@ def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[
     speaker = TemplateSpeaker(catalog, wording)
     index = settings.cache / f"keywords-{catalog_key(catalog, texts)}"
     keywords = KeywordIndex.open(lambda: texts, index, warn)
-    finder = Finder(catalog, Retriever(catalog, cached, vectors, keywords, _neighbours(catalog, settings)), Ranker(catalog, vectors))
+    behaviour = open_behaviour(catalog, vectors, settings, warn)
+    finder = Finder(catalog, Retriever(catalog, cached, vectors, keywords, behaviour), Ranker(catalog, vectors))
     reader = RuleReader(catalog, _classifier(domain, embedder, warn), cached.query, cache=settings.cache, warn=warn)
     _later(reader.linker.warm)
     engine = Engine(
@@ -146,18 +154,34 @@ def _catalog(settings: Settings, items: Path | None, warn: Warn) -> tuple[Catalo
     return load_catalog(read_pack(find_pack(settings.domain)), settings.cache, warn=warn, data=settings.data)
 
 
-def _vectors(catalog: Catalog, texts: Sequence[str], embedder: Embedder, cache: Path, warn: Warn) -> tuple[NDArray[np.float32] | None, int]:
-    """Item vectors: those that ship with the pack, those on disk, the few others now; many are filled in the background."""
-    keys = np.array([text_key(t) for t in texts], dtype=np.uint64)
+def item_vectors(catalog: Catalog, settings: Settings, warn: Warn) -> NDArray[np.float32] | None:
+    """The items' text vectors as far as they are known without embedding anything; None where none are."""
+    embedder, _ = open_embedder(settings)
+    keys = np.array([text_key(item_text(item, catalog.domain)) for item in catalog.items], dtype=np.uint64)
+    vectors, found = _kept_vectors(catalog, keys, embedder, settings.cache, warn)
+    return vectors if found.any() else None
+
+
+def _kept_vectors(catalog: Catalog, keys: NDArray[np.uint64], embedder: Embedder, cache: Path, warn: Warn) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Vectors that were embedded before or ship with the pack, and which rows have one."""
     vectors = np.zeros((len(keys), embedder.dim), dtype=np.float32)
     found = np.zeros(len(keys), dtype=np.bool_)
-    kept = VectorFile(cache / f"vectors-{catalog.domain.name}-{embedder.name}.npz")
-    files = [kept, *([VectorFile(Path(catalog.domain.folder) / f"vectors.{embedder.name}.npz")] if catalog.domain.folder else [])]
+    files = [VectorFile(cache / f"vectors-{catalog.domain.name}-{embedder.name}.npz")]
+    if catalog.domain.folder:
+        files.append(VectorFile(Path(catalog.domain.folder) / f"vectors.{embedder.name}.npz"))
     for file in files:
         if not found.all():
             more, got = file.read(keys, embedder.dim, warn)
             fresh = got & ~found
             vectors[fresh], found = more[fresh], found | got
+    return vectors, found
+
+
+def _vectors(catalog: Catalog, texts: Sequence[str], embedder: Embedder, cache: Path, warn: Warn) -> tuple[NDArray[np.float32] | None, int]:
+    """Item vectors: those that ship with the pack, those on disk, the few others now; many are filled in the background."""
+    keys = np.array([text_key(t) for t in texts], dtype=np.uint64)
+    vectors, found = _kept_vectors(catalog, keys, embedder, cache, warn)
+    kept = VectorFile(cache / f"vectors-{catalog.domain.name}-{embedder.name}.npz")
     missing = np.flatnonzero(~found)
     if len(missing) == 0:
         return vectors, len(keys)
@@ -174,11 +198,3 @@ def _vectors(catalog: Catalog, texts: Sequence[str], embedder: Embedder, cache: 
         warn(f"embedding {len(missing)} items in the background; answers come without waiting and get better")
         threading.Thread(target=fill, name="embed", daemon=True).start()
     return vectors, int(found.sum())
-
-
-def _neighbours(catalog: Catalog, settings: Settings) -> ItemNeighbours | None:
-    """Collaborative scores where a ratings pack is installed for this domain."""
-    from zhiyin.catalog.packs import installed_ratings  # noqa: PLC0415
-
-    ratings = installed_ratings(catalog, settings.data)
-    return ItemNeighbours(len(catalog), ratings) if ratings else None

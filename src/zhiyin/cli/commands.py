@@ -97,40 +97,64 @@ def validate(path: Annotated[Path, typer.Argument(help="a pack's folder or name,
 
 @app.command("import")
 def import_(
-    kind: Annotated[str, typer.Argument(help="items (users, events and orders come with the service)")],
+    kind: Annotated[str, typer.Argument(help="items or events (users and orders come with the service)")],
     files: Annotated[list[Path], typer.Argument(help="CSV, JSON, JSONL or Parquet files")],
     domain: DomainOption = None,
     errors: Annotated[Path | None, typer.Option(help="where rejected rows are written, with line and reason")] = None,
-    out: Annotated[Path | None, typer.Option(help="the cleaned catalogue, JSONL; default: beside the first file")] = None,
+    out: Annotated[Path | None, typer.Option(help="of items: the cleaned catalogue, JSONL; default: beside the first file")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="count only, write nothing")] = False,
     on_error: Annotated[str, typer.Option("--on-error", help="skip bad rows, or stop at the first")] = "skip",
 ) -> int:
-    """Clean catalogue files into one JSONL: duplicates merged, formats converted, bad rows set apart."""
-    from zhiyin.cli.imports import import_items
+    """Items: catalogue files cleaned into one JSONL. Events: logs into the data folder of a domain, to learn from. Bad rows are set apart."""
+    from zhiyin.cli.imports import import_events, import_items
 
-    if kind != "items":
-        raise typer.BadParameter(f"{kind!r} cannot be imported yet; items can")
+    if kind not in {"items", "events"}:
+        raise typer.BadParameter(f"{kind!r} cannot be imported yet; items and events can")
     if on_error not in {"skip", "stop"}:
         raise typer.BadParameter(f"--on-error is skip or stop, not {on_error!r}")
+    if kind == "events" and out:
+        raise typer.BadParameter("--out is for items; events go into the data folder")
+    if kind == "events":
+        return import_events(files, domain=domain, errors=errors, dry_run=dry_run, stop=on_error == "stop")
     return import_items(files, domain=domain, errors=errors, out=out, dry_run=dry_run, stop=on_error == "stop")
 
 
 @app.command()
 def train(
     domain: DomainOption = None,
-    intent: Annotated[bool, typer.Option("--intent", help="fit the intent weights of a pack's samples.jsonl")] = False,
-    vectors: Annotated[bool, typer.Option("--vectors", help="embed the pack's items and ship the vectors with it")] = False,
+    ltr: Annotated[bool, typer.Option("--ltr", help="add LambdaMART trees (needs the extra ltr; minutes)")] = False,
+    seed: Annotated[int, typer.Option(help="the same log and seed give the same model")] = 0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="start over instead of going on where an interrupted training stopped")] = False,
+    json_: JsonOption = False,
+    intent: Annotated[bool, typer.Option("--intent", help="instead: fit the intent weights of a pack's samples.jsonl")] = False,
+    vectors: Annotated[bool, typer.Option("--vectors", help="instead: embed the pack's items and ship the vectors with it")] = False,
 ) -> int:
-    """Fit what ships with a pack: its intent weights, its item vectors."""
-    from zhiyin.cli.training import fit_intent, ship_vectors
+    """Learn from the logs of a domain: every source, and what they weigh together; put into service at once, whole or not at all."""
+    from zhiyin.cli.training import fit_intent, learn_from_logs, ship_vectors
 
     if not (intent or vectors):
-        raise typer.BadParameter("say what to train: --intent, --vectors or both")
+        return learn_from_logs(domain, ltr=ltr, seed=seed, fresh=fresh, as_json=json_)
     if intent:
         fit_intent(domain or "movies")
     if vectors:
         ship_vectors(domain or "movies")
     return 0
+
+
+@app.command()
+def evaluate(
+    protocol: Annotated[list[str] | None, typer.Option(help="leave-last-out, random or temporal; may be given more than once; default: all")] = None,
+    domain: DomainOption = None,
+    ltr: Annotated[bool, typer.Option("--ltr", help="with LambdaMART trees (needs the extra ltr)")] = False,
+    sequential: Annotated[bool, typer.Option("--sequential", help="with the transformer (needs the extra torch; minutes)")] = False,
+    seeds: Annotated[int | None, typer.Option(min=1, max=50, help="cuts of the protocols that are random")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for report.html and report.json, a folder a protocol")] = None,
+    json_: JsonOption = False,
+) -> int:
+    """How good the recommender is on MovieLens 100K, or with --domain on a domain's own logs: every source and the learned blend, with intervals."""
+    from zhiyin.cli.evaluation import run_evaluation
+
+    return run_evaluation(protocol or [], domain, ltr=ltr, sequential=sequential, seeds=seeds, out=out, as_json=json_)
 
 
 @app.command()

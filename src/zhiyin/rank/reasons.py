@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.types import ItemId, Op, Query, Reason, Value, Wish
@@ -17,14 +17,12 @@ class ReasonFinder:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
 
-    def __call__(self, row: int, query: Query, sources: Mapping[str, float]) -> tuple[Reason, ...]:
-        """At most four reasons, the user's own wishes first."""
+    def __call__(self, row: int, query: Query, sources: Mapping[str, float], liked: Sequence[ItemId] = ()) -> tuple[Reason, ...]:
+        """At most four reasons, the user's own wishes first; `liked` are the likes that the row owes its place to."""
         found = [*self._wishes(row, query)]
         if query.basis and sources.get("similar", 0.0) > _TELLING:
             found += self._alike(row, query.basis, "similar")
-        liked = tuple(i for i, w in sorted(query.profile.weights.items(), key=lambda p: -p[1]) if w > 0 and i not in query.basis)
-        if liked and sources.get("taste", 0.0) > _TELLING:
-            found += self._alike(row, liked[:3], "behaviour")
+        found += self._alike(row, liked, "behaviour") or [Reason(kind="behaviour", field="", value="", source=i) for i in liked[:1]]
         found += self._quality(row)
         return tuple(found[:MAX_REASONS])
 
@@ -55,9 +53,9 @@ class ReasonFinder:
                     yield Reason(kind="wish", field=condition.field, value=_matching(value, support), source=wish.source)
                     break
 
-    def _alike(self, row: int, examples: Iterable[ItemId], kind: str) -> Iterable[Reason]:
+    def _alike(self, row: int, examples: Iterable[ItemId], kind: str) -> list[Reason]:
         """What the item shares with an example."""
-        item = self.catalog.items[row]
+        item, found = self.catalog.items[row], []
         for example in examples:
             other = self.catalog.item(example)
             if other is None:
@@ -67,8 +65,9 @@ class ReasonFinder:
                     continue
                 shared = tuple(v for v in item.values(name) if v in other.values(name))
                 if shared and len(self.catalog.values(name).get(str(shared[0]), ())) < 0.6 * len(self.catalog):
-                    yield Reason(kind="similar" if kind == "similar" else "behaviour", field=name, value=shared[:3], source=example)
+                    found.append(Reason(kind="similar" if kind == "similar" else "behaviour", field=name, value=shared[:3], source=example))
                     break
+        return found
 
     def _quality(self, row: int) -> Iterable[Reason]:
         item = self.catalog.items[row]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.pool import Pool
 from zhiyin.rank.reasons import ReasonFinder
-from zhiyin.types import Candidate, Op, Query, Slate
+from zhiyin.types import Candidate, ItemId, Op, Query, Slate
 
 LOOK_AT = 60  # candidates considered for variety
 VARIETY = 0.12  # weight of "unlike those already chosen" (MMR, Carbonell & Goldstein 1998)
+Evidence = Callable[[Sequence[int]], Mapping[int, Sequence[ItemId]]]  # rows -> the likes behind each
 SAME_SERIES = 0.6  # a second member of one series pays this
 
 
@@ -22,8 +25,8 @@ class Ranker:
         self.catalog, self.vectors = catalog, vectors
         self.reasons = ReasonFinder(catalog)
 
-    def __call__(self, query: Query, pool: Pool) -> Slate:
-        """At most `query.limit` candidates, best first; each satisfies every hard wish."""
+    def __call__(self, query: Query, pool: Pool, evidence: Evidence | None = None) -> Slate:
+        """At most `query.limit` candidates, best first; each satisfies every hard wish. `evidence` tells which likes rows owe their place to."""
         if len(pool.rows) == 0:
             return ()
         top = min(LOOK_AT + query.limit, len(pool.rows))
@@ -32,6 +35,7 @@ class Ranker:
         ordered = any(w.op is Op.LIKE for w in query.wishes)
         chosen = list(order[: query.limit]) if ordered else self._varied(pool, order, query.limit)
         hard = [w for w in query.wishes if w.hard]
+        liked = evidence([int(pool.rows[place]) for place in chosen]) if evidence else {}
         slate = []
         for place in chosen:
             row = int(pool.rows[place])
@@ -44,7 +48,7 @@ class Ranker:
                     item=item,
                     score=round(float(pool.total[place]), 4),
                     sources=sources,
-                    reasons=self.reasons(row, query, sources),
+                    reasons=self.reasons(row, query, sources, liked.get(row, ())),
                     attributes=self.catalog.attributes(row, query.wishes),
                 )
             )

@@ -181,6 +181,8 @@ class Wording:
             case "similar" | "behaviour":
                 other = self.catalog.item(ItemId(reason.source))
                 name = self.title(other, language, marked=True) if other else reason.source
+                if not reason.field:
+                    return f"因为你喜欢{name}，喜欢它的人也常选这个" if language == "zh" else f"because you liked {name}: people who did often picked this"
                 if language == "zh":
                     lead = f"和{name}一样" if reason.kind == "similar" else f"你喜欢{name}，它们都"
                     return f"{lead}：{label}都有{value}" if reason.kind == "similar" else f"{lead}有{value}"

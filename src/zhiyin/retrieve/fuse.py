@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.pool import Pool
-from zhiyin.ports import Embedder
-from zhiyin.retrieve.collaborative import ItemNeighbours
+from zhiyin.ports import Behaviour, Embedder
 from zhiyin.retrieve.dense import cosine_scores, spread
 from zhiyin.retrieve.keyword import KeywordIndex
 from zhiyin.retrieve.similar import Similarity
 from zhiyin.retrieve.wishes import central_scores, closeness, order_scores, soft_scores
-from zhiyin.types import Op, Query
+from zhiyin.types import ItemId, Op, Profile, Query
 
 Floats = NDArray[np.float64]
 
@@ -27,13 +27,16 @@ WEIGHTS: Mapping[str, float] = {
     "dense": 1.8,  # meaning of the words no field covers
     "keyword": 0.9,  # the words themselves
     "taste": 1.2,  # this user's likes and dislikes
-    "collaborative": 1.0,  # users who liked the same
+    "collaborative": 1.0,  # what people who did the same did next, if a log is there
     "near": 1.0,  # close to "about"
     "central": 0.35,  # the value wished for leads the item's list: a comedy before a drama that is also one
     "popular": 1.0,  # what speaks for the item unasked
 }
 
 
+_PERSONAL = ("taste", "collaborative")
+_EVIDENCE = 3  # likes that are tried as reasons: each costs scoring the pool once more
+_FALL = 0.02  # of the score: less is no reason to show
 UNDESCRIBED = 0.5
 TOPIC = 200  # characters of a topic that are embedded
 
@@ -41,9 +44,9 @@ TOPIC = 200  # characters of a topic that are embedded
 class Retriever:
     """Scores the rows that a query's hard wishes leave."""
 
-    def __init__(self, catalog: Catalog, embedder: Embedder, vectors: NDArray[np.float32] | None, keywords: KeywordIndex, neighbours: ItemNeighbours | None = None) -> None:
+    def __init__(self, catalog: Catalog, embedder: Embedder, vectors: NDArray[np.float32] | None, keywords: KeywordIndex, behaviour: Behaviour | None = None) -> None:
         self.catalog, self.embedder, self.vectors = catalog, embedder, vectors
-        self.keywords, self.neighbours = keywords, neighbours
+        self.keywords, self.behaviour = keywords, behaviour
         self.similarity = Similarity(catalog, vectors)
         # Of an item without a description only the title speaks: a match there says less.
         self._described = np.array([1.0 if item.texts else UNDESCRIBED for item in catalog.items])
@@ -56,7 +59,7 @@ class Retriever:
         if len(rows) == 0:
             return Pool(rows)
         sources = {name: scores for name, scores in self._sources(query, rows).items() if scores is not None}
-        total = np.sum([WEIGHTS[name] * scores for name, scores in sources.items()], axis=0)
+        total = np.sum([WEIGHTS[name] * scores for name, scores in sources.items() if name in WEIGHTS], axis=0)
         if any(w.negated for w in query.wishes):  # unknown values pass an exclusion, but rank lower
             total = total - 0.5 * self._unknown(query, rows)
         if query.explore:
@@ -66,22 +69,50 @@ class Retriever:
 
     def _sources(self, query: Query, rows: NDArray[np.int32]) -> dict[str, Floats | None]:
         basis = {self.catalog.row[i]: 1.0 for i in query.basis if i in self.catalog.row}
-        taste = {self.catalog.row[i]: w for i, w in query.profile.weights.items() if w and i in self.catalog.row}
-        liked = {**{r: w for r, w in taste.items() if w > 0}, **basis}
         found: dict[str, Floats | None] = {
             "order": order_scores(self.catalog, query.wishes, rows),
             "wish": soft_scores(self.catalog, query.wishes, rows),
             "central": central_scores(self.catalog, query.wishes, rows),
             "near": closeness(self.catalog, query.wishes, rows),
             "similar": self.similarity.to(basis)[rows] if basis else None,
-            "taste": self.similarity.to(_strongest(taste))[rows] if taste else None,
-            "collaborative": self.neighbours.scores(liked)[rows] if self.neighbours is not None and liked else None,
             "popular": self.catalog.prior[rows],
         }
+        found |= self._personal(query, rows)
         if query.topic:
-            found["keyword"] = self.keywords.scores(query.topic, len(self.catalog))[rows] * self._described[rows]
+            found["keyword"] = self.keywords.scores(query.topic, len(self.catalog), allowed=None if len(rows) == len(self.catalog) else rows)[rows] * self._described[rows]
             dense = self._dense(query.topic, rows)
             found["dense"] = None if dense is None else dense * self._described[rows]
+        return found
+
+    def _personal(self, query: Query, rows: NDArray[np.int32]) -> dict[str, Floats]:
+        """What speaks for the rows because of who asks: likeness to likes and dislikes, and what people who did the same did next."""
+        row = self.catalog.row
+        found: dict[str, Floats] = {}
+        taste = {row[i]: w for i, w in query.profile.weights.items() if w and i in row}
+        if taste:
+            found["taste"] = self.similarity.to(_strongest(taste))[rows]
+        if self.behaviour is not None:
+            past = [(row[i], weight, time) for i, weight, time in query.profile.history if i in row]
+            now = past[-1][2] if past else 0.0
+            past += [(row[i], 1.0, now) for i in query.basis if i in row]
+            found |= {name: votes[rows] for name, votes in self.behaviour.votes(past).items()}
+        return found
+
+    def evidence(self, query: Query, pool: Pool, rows: Sequence[int]) -> dict[int, tuple[ItemId, ...]]:
+        """For each of these rows the likes it owes its place to: without the like the row would lose more than the rest of the pool does, on average.
+
+        Of the three strongest likes, the strongest first.
+        """
+        weights = query.profile.weights
+        liked = [i for i, w in sorted(weights.items(), key=lambda p: -p[1]) if w > 0 and i not in query.basis and i in self.catalog.row][:_EVIDENCE]
+        places = np.searchsorted(pool.rows, np.asarray(rows))
+        found: dict[int, tuple[ItemId, ...]] = dict.fromkeys(rows, ())
+        before = _weighed({name: scores for name, scores in pool.sources.items() if name in _PERSONAL}, len(pool.rows))
+        for item in liked:
+            profile = Profile(weights={i: w for i, w in weights.items() if i != item}, history=tuple(e for e in query.profile.history if e[0] != item))
+            fall = before - _weighed(self._personal(replace(query, profile=profile), pool.rows), len(pool.rows))
+            enough = max(_FALL, float(fall.mean()))
+            found |= {row: (*found[row], item) for row, place in zip(rows, places, strict=True) if fall[place] > enough}
         return found
 
     def _dense(self, text: str, rows: NDArray[np.int32]) -> Floats | None:
@@ -92,6 +123,10 @@ class Retriever:
     def _unknown(self, query: Query, rows: NDArray[np.int32]) -> Floats:
         fields = {w.field for w in query.wishes if w.negated and w.op is not Op.LIKE}
         return np.mean([~self.catalog.has(name)[rows] for name in fields], axis=0)  # type: ignore[no-any-return]
+
+
+def _weighed(sources: Mapping[str, Floats], size: int) -> Floats:
+    return np.sum([np.zeros(size), *(WEIGHTS[name] * sources[name] for name in _PERSONAL if name in sources)], axis=0)  # type: ignore[no-any-return]
 
 
 def _strongest(taste: Mapping[int, float], most: int = 24) -> Mapping[int, float]:

@@ -1,0 +1,87 @@
+"""`zhiyin evaluate`: the protocols over a log, as a table, as JSON, as pages."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from zhiyin.catalog.load import load_catalog
+from zhiyin.catalog.pack import find_pack, read_pack
+from zhiyin.errors import EmptyCatalog, SettingError
+from zhiyin.evaluate import report
+from zhiyin.evaluate.data import Dataset, read_ml100k
+from zhiyin.evaluate.runs import PROTOCOLS, evaluate
+from zhiyin.interactions import RATING
+from zhiyin.ports import Source
+from zhiyin.settings import read_settings
+from zhiyin.trained import gather
+
+_COLUMNS = 5  # metrics a terminal has room for
+
+
+def run_evaluation(names: Sequence[str], domain: str | None, *, ltr: bool, sequential: bool, seeds: int | None, out: Path | None, as_json: bool) -> int:
+    """Evaluate under each protocol; with `out`, a report.html and a report.json a protocol."""
+    unknown = [name for name in names if name not in PROTOCOLS]
+    if unknown:
+        raise SettingError(f"there is no protocol {unknown[0]!r}", hint=f"Protocols are {', '.join(PROTOCOLS)}")
+    dataset = _dataset(domain)
+    runs = []
+    for protocol in (PROTOCOLS[name] for name in names or PROTOCOLS):
+        with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+            task = bar.add_task(protocol.name, total=None)
+
+            def progress(name: str, step: int, steps: int, bar: Progress = bar, task: object = task, title: str = protocol.name) -> None:
+                bar.update(task, description=f"{title}: {name}", completed=step, total=steps)  # type: ignore[arg-type]  # rich's own id
+
+            extra = _transformer if sequential else dict
+            run = evaluate(dataset, protocol, date=f"{datetime.now(UTC):%Y-%m-%d}", extra=extra, ltr=ltr, seeds=seeds, progress=progress)
+        runs.append(run)
+        if not as_json:
+            _print(run)
+        if out is not None:
+            data, page = report.write(run, out / protocol.name)
+            print(f"{page}\n{data}", file=sys.stderr)
+    if as_json:
+        print("[" + ",\n".join(report.to_json(run) for run in runs) + "]")
+    return 0
+
+
+def _dataset(domain: str | None) -> Dataset:
+    settings = read_settings(domain=domain)
+    if domain is None:
+        return read_ml100k(settings.data)
+    catalog, _ = load_catalog(read_pack(find_pack(domain)), settings.cache, data=settings.data)
+    log = gather(catalog, settings)
+    if not len(log):
+        raise EmptyCatalog(f"{domain} has no events to evaluate on", hint="Add some: zhiyin data list, or zhiyin import events FILE")
+    items = [catalog.items[catalog.row[i]] for i in log.items]  # type: ignore[index]  # ids are ids
+    field = next((f.name for f in catalog.domain.fields.values() if f.kind == "list" and f.wish), None)
+    genres = tuple(tuple(str(v) for v in item.values(field)) for item in items) if field else ()
+    rated = bool(np.any(log.kind == RATING))
+    return Dataset(name=f"{domain}{'' if rated else ' (no ratings: the temporal protocol has nothing to ask)'}", log=log, titles=tuple(i.title() for i in items), genres=genres)
+
+
+def _transformer() -> Mapping[str, Source]:
+    from zhiyin.retrieve.transformer import Transformer
+
+    return {"transformer": Transformer()}
+
+
+def _print(run: report.Run) -> None:
+    """The table of a run: metrics with half-widths of 95 % intervals, fit seconds."""
+    console = Console(highlight=False)
+    table = Table("model", *run.metrics[:_COLUMNS], "fit s", title=f"{run.dataset}, {run.protocol}")
+    best = {metric: run.standing(metric) for metric in run.metrics[:_COLUMNS]}
+    for row, model in enumerate(run.models):
+        cells = [f"[bold]{m[0]:.4f}[/] ±{m[1]:.3f}" if best[name][row] == "best" else f"{m[0]:.4f} ±{m[1]:.3f}" for name, m in list(model.metrics.items())[:_COLUMNS]]
+        table.add_row(model.name, *cells, f"{model.seconds:.2f}")
+    console.print(table)
+    for note in run.notes:
+        console.print(note)

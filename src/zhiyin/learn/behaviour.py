@@ -1,0 +1,66 @@
+"""A trained recommender in the coding of a catalogue: what people who did the same did next, by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhiyin.interactions import Histories
+from zhiyin.learn.ltr import LambdaMart
+from zhiyin.learn.recommender import LONGEST, NEW, Recommender
+
+Floats = NDArray[np.float64]
+Past = Sequence[tuple[int, float, float]]  # row, interest in [0, 1], seconds since 1970; oldest first
+
+
+class Behaviour:
+    """Votes on the rows of a catalogue. Rows the log knows nothing of get none."""
+
+    def __init__(self, recommender: Recommender, ranker: LambdaMart | None, items: Sequence[str], rows: Sequence[str]) -> None:
+        """Take a fitted recommender, its trees if it has some, the ids of its items, and the ids of the catalogue's rows."""
+        self.recommender, self.ranker, self.size = recommender, ranker, len(items)
+        code = {name: place for place, name in enumerate(items)}
+        self._code = np.array([code.get(name, -1) for name in rows], dtype=np.int32)  # row -> item of the model
+        self._known = np.flatnonzero(self._code >= 0)
+
+    def votes(self, past: Past) -> dict[str, Floats]:
+        """The blend's votes under `collaborative`, shape (rows,), in [0, 1] with 1 for the best; and what each source adds to them, under its name.
+
+        Empty where nothing of the past is known to the log.
+        """
+        history = self._history(past)
+        if not len(history.item):
+            return {}
+        recommender = self.recommender
+        weights = (recommender.newcomers if history.lengths[0] <= NEW else recommender.blend).weights
+        by_source: dict[str, Floats] = {}
+        for name, vote in recommender.votes(history).items():
+            source = recommender.asks[name].source
+            by_source[source] = by_source.get(source, 0.0) + weights.get(name, 0.0) * vote[0].astype(np.float64)
+        total = np.sum(list(by_source.values()), axis=0)
+        if self.ranker is not None:
+            by_source["trees"] = self.ranker.scores(history)[0].astype(np.float64) - total
+            total = total + by_source["trees"]
+        best = total.max()
+        if best <= 0.0:
+            return {}
+        votes = {"collaborative": np.clip(total / best, 0.0, 1.0), **{f"collaborative.{name}": part / best for name, part in by_source.items() if part.any()}}
+        return {name: self._by_row(values) for name, values in votes.items()}
+
+    def learn(self, past: Past) -> None:
+        """Take in the newest event of a past."""
+        history = self._history(past)
+        if len(history.item) and past and self._code[past[-1][0]] >= 0:
+            self.recommender.update(history)
+
+    def _history(self, past: Past) -> Histories:
+        known = [(int(self._code[row]), weight, time) for row, weight, time in past if self._code[row] >= 0][-LONGEST:]
+        codes, weights, times = zip(*known, strict=True) if known else ((), (), ())
+        return Histories.one(codes, self.size, weight=weights, time=times)
+
+    def _by_row(self, values: Floats) -> Floats:
+        found = np.zeros(len(self._code))
+        found[self._known] = values[self._code[self._known]]
+        return found

@@ -1,0 +1,141 @@
+"""The trained recommender of a domain: which logs it learns from, where it is kept, when it must be trained."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhiyin.backends import open_sources
+from zhiyin.catalog.columns import Catalog
+from zhiyin.catalog.events import installed_logs
+from zhiyin.catalog.packs import installed_ratings, list_packs
+from zhiyin.errors import CacheError, SettingError
+from zhiyin.interactions import Interactions, Interest
+from zhiyin.learn.behaviour import Behaviour
+from zhiyin.learn.holdout import leave_last_out
+from zhiyin.learn.recommender import Progress
+from zhiyin.learn.training import Checkpoint, Trained, in_service, load, log_key, publish, train
+from zhiyin.ports import Source
+from zhiyin.retrieve.content import attribute_vectors
+from zhiyin.settings import Settings
+
+Vectors = NDArray[np.float32]
+_LEAST_EVENTS = 100  # below that there is nothing to learn
+
+
+def model_folder(settings: Settings, domain: str) -> Path:
+    """Where the trained models of a domain are kept."""
+    return settings.cache / "models" / domain
+
+
+def gather(catalog: Catalog, settings: Settings, warn: Callable[[str], None] = lambda _: None) -> Interactions:
+    """Every log there is for a catalogue, over the items that have events: installed ratings and imported events."""
+    ratings = installed_ratings(catalog, settings.data)
+    logs = [installed_logs(catalog, settings.data, warn=warn)]
+    if ratings:
+        names, rows, stars, times = zip(*ratings, strict=True)
+        users = {name: place for place, name in enumerate(dict.fromkeys(names))}
+        ids = [item.id for item in catalog.items]
+        logs.append(Interactions.of([users[n] for n in names], rows, times, value=stars, users=tuple(users), items=ids))
+    return Interactions.together(logs)
+
+
+def train_domain(
+    catalog: Catalog, vectors: Vectors | None, log: Interactions, settings: Settings, *, ltr: bool = False, seed: int = 0, fresh: bool = False, progress: Progress = lambda *_: None
+) -> tuple[Trained, Path] | None:
+    """Train on a log and put the model into service; None, and nothing changed, where the log is too small to learn from.
+
+    Interrupted, it goes on where it stopped when called again for the same log; `fresh` starts over. The model in service stays until the new one is whole.
+    """
+    if len(log) < _LEAST_EVENTS:
+        return None
+    folder = model_folder(settings, catalog.domain.name)
+    space = _space(catalog, vectors, log.items)
+    key = log_key(log, seed, ltr, space.shape, float(np.abs(space).sum()))
+    kept = Checkpoint(folder / f"{key}.part")
+    if fresh:
+        kept.clear()
+
+    def make(interest: Interest | None) -> dict[str, Source]:
+        return open_sources(interest, space)
+
+    trained = train(make, log, leave_last_out(log), ltr=ltr, seed=seed, progress=progress, kept=kept)
+    weights = dict(trained.recommender.blend.weights)
+    about = {
+        "events": len(log),
+        "users": len(log.users),
+        "items": len(log.items),
+        "seed": seed,
+        "logs": _stamp(catalog, settings),
+        "weights": weights,
+        "interest": str(trained.regression),
+    }
+    place = publish(folder, key, trained, log.items, about)
+    kept.remove()
+    return trained, place
+
+
+def open_behaviour(catalog: Catalog, vectors: Vectors | None, settings: Settings, warn: Callable[[str], None]) -> Behaviour | None:
+    """The behaviour model of a domain: the one in service, trained now if logs are there that it has not seen; None without logs."""
+    stamp, folder = _stamp(catalog, settings), model_folder(settings, catalog.domain.name)
+    if not stamp:
+        return None
+    if _learned_from(folder) != stamp:
+        # An entry point that talks must not wait for trees or a transformer; those come with zhiyin train.
+        begun = time.perf_counter()
+        log = gather(catalog, settings, warn)
+        warn(f"learning from {len(log):,} events, once; zhiyin train does it beforehand")
+        if train_domain(catalog, vectors, log, settings) is None:
+            return None
+        warn(f"learned in {time.perf_counter() - begun:.0f} s")
+    try:
+        found = load(folder, lambda interest: open_sources(interest, np.zeros((1, 1), dtype=np.float32)))
+    except (CacheError, SettingError) as error:
+        warn(f"{error}; answers come without it. Train again: zhiyin train --domain {catalog.domain.name}")
+        return None
+    if found is None:
+        return None
+    recommender, ranker, items = found
+    return Behaviour(recommender, ranker, items, [item.id for item in catalog.items])
+
+
+def _space(catalog: Catalog, vectors: Vectors | None, ids: Sequence[str]) -> Vectors:
+    """Item vectors of text and attributes side by side, shape (ids, dim), both halves of unit length; rows the catalogue lacks are zeros."""
+    rows = np.array([catalog.row.get(i, -1) for i in ids])  # type: ignore[call-overload]  # ids of another catalogue are looked up as they are
+    items = [catalog.items[r] if r >= 0 else None for r in rows]
+    lists = {
+        f.name: tuple(tuple(str(v) for v in item.values(f.name)) if item else () for item in items)
+        for f in catalog.domain.fields.values()
+        if f.kind in {"list", "category"} and f.wish
+    }
+    numbers = {f.name: np.where(rows >= 0, catalog.numbers(f.name)[rows], np.nan) for f in catalog.domain.fields.values() if f.numeric and f.wish}
+    attributes = attribute_vectors(numbers, lists)
+    parts = [attributes / np.maximum(np.linalg.norm(attributes, axis=1, keepdims=True), 1e-9)]
+    if vectors is not None:
+        text = np.where(rows[:, None] >= 0, vectors[rows], 0.0)
+        parts.append(text - text.mean(axis=0))
+    return np.hstack(parts).astype(np.float32)
+
+
+def _stamp(catalog: Catalog, settings: Settings) -> list[str]:
+    """What a model of this domain would learn from now: name and change of each log, cheap to tell."""
+    packs = [f"{s.pack.name} {s.pack.sha256}" for s in list_packs(catalog.domain, settings.data) if s.installed and s.pack.kind == "ratings"]
+    folder = settings.data / "logs" / catalog.domain.name
+    logs = [f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in sorted(folder.glob("*.npz"))] if folder.is_dir() else []
+    return [*packs, *logs]
+
+
+def _learned_from(folder: Path) -> list[str] | None:
+    """The logs that the model in service has learned from."""
+    key = in_service(folder)
+    try:
+        about = json.loads((folder / (key or "") / "about.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    found = about.get("logs") if isinstance(about, dict) else None
+    return [str(x) for x in found] if isinstance(found, list) else None
