@@ -79,6 +79,8 @@ def _ease(split: Split, setting: tuple[float, ...]) -> Floats32:
 def _tuned(split: Split, grid: Sequence[tuple[float, ...]], score: Callable[[Split, tuple[float, ...]], Floats32]) -> Floats32:
     """Scores under the setting that does best on the inner cut."""
     inner = split.inner()
+    if inner.known is not None:  # they know users, not histories
+        inner = leave_last_out(split.train)
     seen = inner.histories().seen()
     worth = [float(np.nanmean(ndcg(top(score(inner, setting), 10, seen), inner.relevant, 10))) for setting in grid]
     return score(split, grid[int(np.argmax(worth))])

@@ -33,7 +33,7 @@ def test_an_unknown_domain_names_the_known_ones(tmp_path: Path) -> None:
 
 def test_an_unknown_option_is_a_usage_error(tmp_path: Path) -> None:
     assert zhiyin(tmp_path, "chat", "--nope").returncode == 2
-    assert zhiyin(tmp_path, "import", "users", "x.csv").returncode == 2
+    assert zhiyin(tmp_path, "import", "orders", "x.csv").returncode == 2
 
 
 def test_a_missing_file_and_an_empty_catalogue_are_not_ready(tmp_path: Path) -> None:
@@ -116,3 +116,34 @@ def test_without_the_sentence_model_a_notice_says_so(tmp_path: Path) -> None:
     reply = json.loads(done.stdout)
     assert reply["items"]
     assert {"no_model"} <= {n["code"] for n in reply["notices"]}
+
+
+def test_a_log_is_imported_learned_from_and_evaluated(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "src" / "zhiyin" / "domains" / "phones"
+    ids = [json.loads(line)["id"] for line in (folder / "phones.jsonl").read_text(encoding="utf-8").splitlines()[:20]]
+    rows = [f"u{user},{ids[(user % 2) * 10 + (user // 2 + n) % 10]},click,{1_750_000_000 + user * 1000 + n}" for user in range(40) for n in range(5)]
+    (tmp_path / "clicks.csv").write_text("\n".join(["user_id,item_id,event_type,timestamp", *rows, "u1,nosuch,click,1750000000"]), encoding="utf-8")
+    assert zhiyin(tmp_path, "train", "--domain", "phones").returncode == 4
+    imported = zhiyin(tmp_path, "import", "events", "clicks.csv", "--domain", "phones")
+    assert imported.returncode == 3
+    assert "nosuch" in imported.stdout + imported.stderr
+    trained = zhiyin(tmp_path, "train", "--domain", "phones", "--json")
+    assert trained.returncode == 0, trained.stderr
+    learned = json.loads(trained.stdout)
+    assert (learned["events"], learned["users"], learned["items"]) == (200, 40, 20)
+    done = zhiyin(tmp_path, "evaluate", "--domain", "phones", "--protocol", "leave-last-out", "--json", "--out", "report")
+    assert done.returncode == 0, done.stderr
+    (run,) = json.loads(done.stdout)
+    assert {m["name"] for m in run["models"]} >= {"popularity", "ease.long", "blend"}
+    assert (tmp_path / "report" / "leave-last-out" / "report.html").is_file()
+    talk = zhiyin(tmp_path, "chat", "--json", "--domain", "phones", "--store", "memory:", said="手机\n/like 1\n再来几款\n")
+    assert talk.returncode == 0
+    assert "learning from" not in talk.stderr
+
+
+def test_evaluate_names_its_protocols_and_what_is_missing(tmp_path: Path) -> None:
+    unknown = zhiyin(tmp_path, "evaluate", "--protocol", "nope")
+    assert unknown.returncode == 1
+    assert "leave-last-out" in unknown.stderr
+    missing = zhiyin(tmp_path, "evaluate")
+    assert "zhiyin data add ml-100k" in missing.stderr

@@ -153,7 +153,7 @@ def catalog(pack: DataPack, items: list[Item] = ITEMS) -> Catalog:
 
 def joined(pack: DataPack, data: Path, items: list[Item] = ITEMS) -> dict[tuple[str, str], float]:
     whole = catalog(pack, items)
-    return {(user, whole.items[row].id): rating for user, row, rating in installed_ratings(whole, data)}
+    return {(user, whole.items[row].id): rating for user, row, rating, _ in installed_ratings(whole, data)}
 
 
 def test_the_films_pack_offers_two_packs_with_pinned_wheels() -> None:
@@ -353,7 +353,7 @@ def test_the_films_we_wrote_ourselves_join_under_their_names_of_the_nineties(ind
     pack = index.pin(ML)
     index.add(pack, data)
     own, _ = load_catalog(replace(MOVIES, layers=MOVIES.layers[:1], data_packs=(pack,)))
-    titles = {own.items[row].title("en") for _, row, _ in installed_ratings(own, data)}
+    titles = {own.items[row].title("en") for _, row, _, _ in installed_ratings(own, data)}
     assert len(titles) >= 4
     assert any("Star Wars" in t for t in titles)
     assert any("Monkeys" in t for t in titles)
@@ -365,7 +365,7 @@ def test_the_join_is_kept_and_read_again(index: Index, data: Path, monkeypatch: 
     first = installed_ratings(catalog(pack), data)
     monkeypatch.setattr(packs, "_join_ratings", lambda *_: pytest.fail("joined again"))
     assert installed_ratings(catalog(pack), data) == first
-    assert all(type(user) is str and type(row) is int and type(rating) is float for user, row, rating in first)
+    assert all(type(user) is str and type(row) is int and type(rating) is float and type(time) is float for user, row, rating, time in first)
 
 
 def test_another_catalogue_is_joined_anew(index: Index, data: Path) -> None:

@@ -23,7 +23,7 @@ from zhiyin.ports import Source
 from zhiyin.settings import read_settings
 from zhiyin.trained import gather
 
-_COLUMNS = 5  # metrics a terminal has room for
+_NARROW = 110  # characters below which a table shows three metrics, not six
 
 
 def run_evaluation(names: Sequence[str], domain: str | None, *, ltr: bool, sequential: bool, seeds: int | None, out: Path | None, as_json: bool) -> int:
@@ -77,10 +77,13 @@ def _transformer() -> Mapping[str, Source]:
 def _print(run: report.Run) -> None:
     """The table of a run: metrics with half-widths of 95 % intervals, fit seconds."""
     console = Console(highlight=False)
-    table = Table("model", *run.metrics[:_COLUMNS], "fit s", title=f"{run.dataset}, {run.protocol}")
-    best = {metric: run.standing(metric) for metric in run.metrics[:_COLUMNS]}
+    shown = run.metrics[: 3 if console.width < _NARROW else 6]
+    table = Table(title=f"{run.dataset}, {run.protocol}")
+    for name in ("model", *shown, "fit s"):
+        table.add_column(name, no_wrap=True, justify="left" if name == "model" else "right")
+    best = {metric: run.standing(metric) for metric in shown}
     for row, model in enumerate(run.models):
-        cells = [f"[bold]{m[0]:.4f}[/] ±{m[1]:.3f}" if best[name][row] == "best" else f"{m[0]:.4f} ±{m[1]:.3f}" for name, m in list(model.metrics.items())[:_COLUMNS]]
+        cells = [f"[bold]{m[0]:.4f}[/] ±{m[1]:.3f}" if best[name][row] == "best" else f"{m[0]:.4f} ±{m[1]:.3f}" for name, m in ((name, model.metrics[name]) for name in shown)]
         table.add_row(model.name, *cells, f"{model.seconds:.2f}")
     console.print(table)
     for note in run.notes:
