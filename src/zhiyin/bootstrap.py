@@ -21,6 +21,7 @@ from zhiyin.catalog.pack import find_pack, read_pack
 from zhiyin.embedders.cached import CachedEmbedder, VectorFile, text_key
 from zhiyin.engine import Engine
 from zhiyin.ports import Embedder
+from zhiyin.rank.dials import Dials
 from zhiyin.rank.slate import Ranker
 from zhiyin.reply.presenter import Presenter
 from zhiyin.reply.speaker import TemplateSpeaker
@@ -115,7 +116,7 @@ def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[
     index = settings.cache / f"keywords-{catalog_key(catalog, texts)}"
     keywords = KeywordIndex.open(lambda: texts, index, warn)
     behaviour = open_behaviour(catalog, vectors, settings, warn)
-    finder = Finder(catalog, Retriever(catalog, cached, vectors, keywords, behaviour), Ranker(catalog, vectors))
+    finder = Finder(catalog, Retriever(catalog, cached, vectors, keywords, behaviour), Ranker(catalog, vectors, _dials(settings)))
     reader = RuleReader(catalog, _classifier(domain, embedder, warn), cached.query, cache=settings.cache, warn=warn)
     _later(reader.linker.warm)
     engine = Engine(
@@ -127,6 +128,10 @@ def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[
         clock=clock or (lambda: datetime.now(UTC)),
     )
     return App(engine=engine, domain=domain, catalog=catalog, report=report, wording=wording, embedder=cached, embedded=embedded, history=str(settings.data / "history"))
+
+
+def _dials(settings: Settings) -> Dials:
+    return Dials(diversity=settings.diversity, calibration=settings.calibration, less_popular=settings.less_popular, exposure=settings.exposure)
 
 
 def _later(work: Callable[[], None]) -> None:

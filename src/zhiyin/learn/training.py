@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from zhiyin.ports import Source
 Make = Callable[[Interest | None], dict[str, Source]]
 Arrays = Mapping[str, NDArray[Any]]
 _QUESTIONS = 5000  # that weights are learned from; more add time, not places
+_UNFINISHED = 86_400.0  # seconds after which a folder that nobody finished is given up; before, somebody may be training into it
 _FORMAT = 1  # raise when the arrays of a source change their meaning
 
 
@@ -69,9 +72,10 @@ class Checkpoint:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def write(self, name: str, arrays: Arrays) -> None:
-        """Keep a finished step, whole or not at all."""
+        """Keep a finished step, whole or not at all; not where another training of the same log has finished meanwhile and removed the folder."""
         if self.folder is not None:
-            write_arrays(self.folder / f"{name}.npz", arrays)
+            with suppress(FileNotFoundError):
+                write_arrays(self.folder / f"{name}.npz", arrays)
 
 
 def train(
@@ -151,7 +155,7 @@ def log_key(log: Interactions, *parts: object) -> str:
 def publish(folder: Path, key: str, trained: Trained, items: tuple[str, ...], about: Mapping[str, object]) -> Path:
     """Write the model beside the one in service and switch over in one rename; older ones but the last are deleted.
 
-    Whatever interrupts this leaves the model in service as it was.
+    Whatever interrupts this leaves the model in service as it was. Several trainings at once do not disturb each other: the last to finish is in service.
     """
     place = folder / key
     place.mkdir(parents=True, exist_ok=True)
@@ -162,13 +166,20 @@ def publish(folder: Path, key: str, trained: Trained, items: tuple[str, ...], ab
     write_arrays(place / "ids.npz", {"items": np.array(items)})
     (place / "about.json").write_text(json.dumps(dict(about), ensure_ascii=False, indent=1), encoding="utf-8")
     before = in_service(folder)
-    waiting = folder / "current.new"
+    waiting = folder / f"current.{os.getpid()}.new"
     waiting.write_text(key, encoding="utf-8")
     os.replace(waiting, folder / "current")  # noqa: PTH105  # the atomic one
     for old in folder.iterdir():
-        if old.is_dir() and old.name not in {key, before}:
+        if old.is_dir() and old.name not in {key, before} and _over(old):
             shutil.rmtree(old, ignore_errors=True)
     return place
+
+
+def _over(model: Path) -> bool:
+    """Whether nobody is writing into it any more: `about.json` comes last."""
+    with suppress(FileNotFoundError):  # another training deleted it
+        return (model / "about.json").is_file() or time.time() - model.stat().st_mtime > _UNFINISHED
+    return False
 
 
 def in_service(folder: Path) -> str | None:
@@ -192,7 +203,7 @@ def load(folder: Path, make: Make) -> tuple[Recommender, LambdaMart | None, tupl
     try:
         recommender.restore({name: read_arrays(place / f"{name}.npz") for name in ("blend", *recommender.sources)})
         items = tuple(str(i) for i in read_arrays(place / "ids.npz")["items"])
-    except (KeyError, IndexError) as error:
+    except (KeyError, IndexError, ValueError) as error:  # ValueError: as many kinds of events as another version had
         raise CacheError(f"the trained model {place} is damaged or of another version: {error}", hint="Train again: zhiyin train") from error
     ranker = None
     if (place / "trees.npz").is_file():
@@ -212,7 +223,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 def write_arrays(path: Path, arrays: Arrays) -> None:
     """Keep arrays in a file, whole or not at all."""
-    waiting = path.with_name(path.name + ".new")
+    waiting = path.with_name(f"{path.name}.{os.getpid()}.new")
     with waiting.open("wb") as file:
         np.savez(file, **dict(arrays))  # type: ignore[arg-type]  # names are ours
     os.replace(waiting, path)  # noqa: PTH105

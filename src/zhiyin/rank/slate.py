@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.pool import Pool
+from zhiyin.rank.dials import Dialled, Dials
 from zhiyin.rank.reasons import ReasonFinder
 from zhiyin.types import Candidate, ItemId, Op, Query, Slate
 
@@ -21,8 +22,9 @@ SAME_SERIES = 0.6  # a second member of one series pays this
 class Ranker:
     """Turns pools into slates."""
 
-    def __init__(self, catalog: Catalog, vectors: NDArray[np.float32] | None) -> None:
+    def __init__(self, catalog: Catalog, vectors: NDArray[np.float32] | None, dials: Dials | None = None) -> None:
         self.catalog, self.vectors = catalog, vectors
+        self.dialled = None if dials is None or dials.off else Dialled(catalog, vectors, dials)
         self.reasons = ReasonFinder(catalog)
 
     def __call__(self, query: Query, pool: Pool, evidence: Evidence | None = None) -> Slate:
@@ -33,7 +35,7 @@ class Ranker:
         first = np.argpartition(-pool.total, top - 1)[:top]
         order = first[np.lexsort((pool.rows[first], -pool.total[first]))]
         ordered = any(w.op is Op.LIKE for w in query.wishes)
-        chosen = list(order[: query.limit]) if ordered else self._varied(pool, order, query.limit)
+        chosen = list(order[: query.limit]) if ordered else self._varied(pool, self._by_dials(query, pool, order), query.limit)
         hard = [w for w in query.wishes if w.hard]
         liked = evidence([int(pool.rows[place]) for place in chosen]) if evidence else {}
         slate = []
@@ -52,11 +54,21 @@ class Ranker:
                     attributes=self.catalog.attributes(row, query.wishes),
                 )
             )
+        if self.dialled is not None:
+            self.dialled.remember(np.array([self.catalog.row[c.item.id] for c in slate], dtype=np.int32))
         return tuple(slate)
+
+    def _by_dials(self, query: Query, pool: Pool, order: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The candidates in the order of the dials, if any is on."""
+        if self.dialled is None:
+            return order
+        return order[self.dialled(pool.rows[order], pool.total[order], query.profile)]
 
     def _varied(self, pool: Pool, order: NDArray[np.intp], limit: int) -> list[int]:
         """Greedy choice by score less likeness to what is chosen."""
-        scores = pool.total[order].astype(np.float64).copy()
+        scores = pool.total[order].astype(np.float64)
+        if self.dialled is not None:
+            scores = np.sort(scores)[::-1].copy()  # the dials' order counts now, with the same spread
         rows = pool.rows[order]
         series = [self.catalog.items[int(r)].attributes.get(self.catalog.domain.series) for r in rows] if self.catalog.domain.series else [None] * len(rows)
         vectors = self.vectors[rows] if self.vectors is not None else None
