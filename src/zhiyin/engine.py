@@ -13,7 +13,7 @@ from datetime import datetime
 from zhiyin.errors import ControlError
 from zhiyin.policy import decide, plan
 from zhiyin.ports import Find, Present, Speak, Store, Understand
-from zhiyin.profile import read_profile
+from zhiyin.profile import read_profile, weigh
 from zhiyin.state import advance, replay
 from zhiyin.types import (
     DONE_EVENTS,
@@ -116,7 +116,8 @@ class Engine:
             raise ControlError(f"there is no item {place}: {have}")
         event = Fed(user=user, kind=kind, item=shown[place - 1], value=value, time=self.clock())
         await self._keep(live, session, user, event)
-        self.find.learn(self._profile(live, live.state, event.time))
+        if weigh(event) > 0.0:  # a dislike is not in the history, and its newest event must not count twice
+            self.find.learn(self._profile(live, live.state, event.time))
         return event
 
     async def undo(self, session: SessionId, user: UserId) -> None:

@@ -14,7 +14,7 @@ from zhiyin.backends import open_sources
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.events import installed_logs
 from zhiyin.catalog.packs import installed_ratings, list_packs
-from zhiyin.errors import CacheError, SettingError
+from zhiyin.errors import CacheError, CatalogError, SettingError
 from zhiyin.interactions import Interactions, Interest
 from zhiyin.learn.behaviour import Behaviour
 from zhiyin.learn.holdout import leave_last_out
@@ -85,18 +85,8 @@ def open_behaviour(catalog: Catalog, vectors: Vectors | None, settings: Settings
     stamp, folder = _stamp(catalog, settings), model_folder(settings, catalog.domain.name)
     if not stamp:
         return None
-    if _learned_from(folder) != stamp:
-        # An entry point that talks must not wait for trees or a transformer; those come with zhiyin train.
-        begun = time.perf_counter()
-        log = gather(catalog, settings, warn)
-        if len(log) < _LEAST_EVENTS:
-            return None
-        warn(f"learning from {len(log):,} events, once; zhiyin train does it beforehand")
-        try:
-            train_domain(catalog, vectors, log, settings)
-            warn(f"learned in {time.perf_counter() - begun:.0f} s")
-        except OSError as error:  # a full disk or a folder of somebody else's is no reason not to answer
-            warn(f"what was learned cannot be kept in {folder}: {error.strerror}; the model trained before serves, if there is one")
+    if _learned_from(folder) != stamp and not _trained_now(catalog, vectors, settings, warn):
+        return None
     try:
         found = load(folder, lambda interest: open_sources(interest, np.zeros((1, 1), dtype=np.float32)))
     except (CacheError, SettingError) as error:
@@ -106,6 +96,24 @@ def open_behaviour(catalog: Catalog, vectors: Vectors | None, settings: Settings
         return None
     recommender, ranker, items = found
     return Behaviour(recommender, ranker, items, [item.id for item in catalog.items])
+
+
+def _trained_now(catalog: Catalog, vectors: Vectors | None, settings: Settings, warn: Callable[[str], None]) -> bool:
+    """Train before the first answer; whether there is anything to learn from. Whatever goes wrong, the model trained before serves."""
+    begun = time.perf_counter()
+    try:
+        log = gather(catalog, settings, warn)
+        if len(log) < _LEAST_EVENTS:
+            return False
+        warn(f"learning from {len(log):,} events, once; zhiyin train does it beforehand")
+        # An entry point that talks must not wait for trees or a transformer; those come with zhiyin train.
+        train_domain(catalog, vectors, log, settings)
+        warn(f"learned in {time.perf_counter() - begun:.0f} s")
+    except CatalogError as error:
+        warn(f"{error} {error.hint}; nothing new is learned")
+    except OSError as error:  # a full disk, or a folder of somebody else's
+        warn(f"what was learned cannot be kept in {model_folder(settings, catalog.domain.name)}: {error.strerror}")
+    return True
 
 
 def _space(catalog: Catalog, vectors: Vectors | None, ids: Sequence[str]) -> Vectors:

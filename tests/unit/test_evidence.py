@@ -105,3 +105,10 @@ def test_an_event_counts_for_everybodys_next_list(finder: Finder) -> None:
     after = behaviour.votes([(row[EMBER], 1.0, 2e6)])
     assert after["collaborative.chain"][row[GLOW]] > before["collaborative.chain"][row[GLOW]]
     assert after["collaborative.popularity"][row[GLOW]] > before["collaborative.popularity"][row[GLOW]]
+
+
+def test_what_was_only_clicked_is_not_called_liked(finder: Finder) -> None:
+    profile = read_profile([Fed(user=UserId("ann"), kind="click", item=LIGHTHOUSE, time=NOON)], NOON)
+    slate = finder.slate(Query(profile=profile, exclude=frozenset({LIGHTHOUSE}), limit=9))
+    assert any("collaborative" in c.sources for c in slate)
+    assert not [r for c in slate for r in c.reasons if r.kind == "behaviour"]

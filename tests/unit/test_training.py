@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,12 @@ import pytest
 
 from zhiyin.backends import open_sources
 from zhiyin.catalog.columns import Catalog
-from zhiyin.errors import CacheError
+from zhiyin.errors import CacheError, UnreadableFile
 from zhiyin.interactions import Histories, Interactions, Interest
 from zhiyin.learn.behaviour import Behaviour
 from zhiyin.learn.holdout import leave_last_out
 from zhiyin.learn.interest import learn_interest
-from zhiyin.learn.training import Checkpoint, in_service, load, log_key, publish, train
+from zhiyin.learn.training import Checkpoint, in_service, load, log_key, publish, train, write_arrays
 from zhiyin.retrieve.ease import Ease
 from zhiyin.settings import Settings, read_settings
 from zhiyin.testing import planted_log, planted_vectors, tiny_catalog
@@ -252,3 +253,63 @@ def test_an_interrupted_domain_training_leaves_the_model_in_service(settings: Se
     assert train_domain(catalog, None, lamp_log(300), settings) is not None
     assert in_service(model_folder(settings, "lamps")) != place.name
     assert not list(model_folder(settings, "lamps").glob("*.part"))
+
+
+def test_people_with_one_event_each_are_learned_from_without_a_question_to_ask() -> None:
+    log = Interactions.of(range(240), [u % 25 for u in range(240)], [float(u) for u in range(240)], value=[5.0] * 240, users=[str(u) for u in range(240)], items=LOG.items)
+    split = leave_last_out(log)
+    assert not len(split.users)
+    trained = train(make, log, split)
+    assert trained.regression.weights == {}
+    assert np.isfinite(trained.recommender.scores(Histories.one([1], 25))).all()
+
+
+def test_questions_that_no_list_can_answer_teach_no_weights() -> None:
+    users = np.repeat(np.arange(60), 3)
+    log = Interactions.of(users, users % 25, np.arange(180.0), value=np.full(180, 5.0), users=[str(u) for u in range(60)], items=LOG.items)
+    recommender = train(make, log, leave_last_out(log)).recommender
+    assert recommender.blend == recommender.newcomers
+    assert recommender.blend.weights["factors.short"] == 0.2
+
+
+def test_a_training_outlives_another_that_finishes_the_same_log_meanwhile(tmp_path: Path) -> None:
+    kept = Checkpoint(tmp_path / "key.part")
+    Checkpoint(tmp_path / "key.part").remove()
+    kept.write("step", {"x": np.arange(5)})
+    assert kept.read("step") is None
+
+
+def test_a_publication_leaves_what_another_training_is_writing(tmp_path: Path) -> None:
+    kept = Checkpoint(tmp_path / "other.part")
+    kept.write("step", {"x": np.arange(5)})
+    old = tmp_path / "forgotten.part"
+    old.mkdir()
+    os.utime(old, (1e9, 1e9))
+    publish(tmp_path, "key", train(make, LOG, leave_last_out(LOG)), LOG.items, {})
+    assert kept.read("step") is not None
+    assert not old.exists()
+
+
+def test_a_model_of_a_version_with_other_kinds_of_events_is_a_clear_error(tmp_path: Path) -> None:
+    trained = train(make, LOG, leave_last_out(LOG))
+    place = publish(tmp_path, "key", trained, LOG.items, {})
+    blend = trained.recommender.state()["blend"]
+    write_arrays(place / "blend.npz", {**blend, "kinds": blend["kinds"][:-1]})
+    with pytest.raises(CacheError, match="another version"):
+        load(tmp_path, make)
+
+
+@pytest.mark.parametrize("trouble", [PermissionError(13, "Permission denied"), UnreadableFile("x.npz: damaged", hint="Import it again")])
+def test_a_conversation_starts_though_nothing_new_can_be_learned(settings: Settings, monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
+    catalog, said = tiny_catalog(), []
+    train_domain(catalog, None, lamp_log(), settings)
+
+    def fail(*_: object) -> Interactions:
+        raise trouble
+
+    monkeypatch.setattr("zhiyin.trained.gather", fail)
+    monkeypatch.setattr("zhiyin.trained._stamp", lambda *_: ["a log that is new"])
+    behaviour = open_behaviour(catalog, None, settings, said.append)
+    assert behaviour is not None
+    assert behaviour.votes([(catalog.row["moon-1"], 1.0, 0.0)])
+    assert len(said) == 1

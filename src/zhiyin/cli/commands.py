@@ -123,7 +123,7 @@ def import_(
 def train(
     domain: DomainOption = None,
     ltr: Annotated[bool, typer.Option("--ltr", help="add LambdaMART trees (needs the extra ltr; minutes)")] = False,
-    seed: Annotated[int, typer.Option(help="the same log and seed give the same model")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="the same log and seed give the same model")] = 0,
     fresh: Annotated[bool, typer.Option("--fresh", help="start over instead of going on where an interrupted training stopped")] = False,
     json_: JsonOption = False,
     intent: Annotated[bool, typer.Option("--intent", help="instead: fit the intent weights of a pack's samples.jsonl")] = False,

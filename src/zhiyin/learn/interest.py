@@ -27,7 +27,7 @@ class Regression:
     def __str__(self) -> str:
         """The formula, readable."""
         if not self.weights:
-            return "too few events of any kind to tell"
+            return "too little to tell: of no kind are there enough events, or nobody came back"
         return f"R = {self.bias:.4f}" + "".join(f" {'+' if w >= 0 else '-'} {abs(w):.4f} {name}" for name, w in self.weights.items())
 
 

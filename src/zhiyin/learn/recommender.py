@@ -20,7 +20,7 @@ Progress = Callable[[str, int, int], None]  # what is being done, step, steps
 
 LONGEST = 100  # newest events of a history that are looked at when serving
 NEW = 3  # somebody with so few events is a newcomer, and has weights of their own
-_LEAST = 30  # users needed to learn weights from
+_LEAST = 30  # questions needed to learn weights from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +70,14 @@ class Recommender:
     def learn(self, split: Split, *, seed: int = 0) -> None:
         """Learn the weights from what users did next; the sources must have been fitted on `split.train` alone.
 
-        Newcomers' weights come from the same questions asked with the last one to three events only. With fewer than 30 users the weights stay.
+        Newcomers' weights come from the same questions asked with the last one to three events only. With fewer than 30 questions that a list can
+        answer (not only with items met before) the weights stay.
         """
-        if len(split.users) < _LEAST:
-            return
         histories = split.histories(self.interest)
-        self.blend = learn_blend(self.votes(histories), split.relevant, self.seen(histories), seed=seed)
+        seen = self.seen(histories)
+        if sum(not row[items].all() for row, items in zip(seen, split.relevant, strict=True)) < _LEAST:
+            return
+        self.blend = learn_blend(self.votes(histories), split.relevant, seen, seed=seed)
         random = np.random.default_rng(seed)
         few = histories.last(random.integers(1, NEW + 1, len(histories)))
         self.newcomers = learn_blend(self.votes(few), split.relevant, self.seen(few), seed=seed)

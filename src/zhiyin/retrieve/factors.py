@@ -32,15 +32,17 @@ class Factors:
     def fit(self, log: Interactions, /) -> None:
         """Item factors, from the seed and the log alone."""
         from scipy import sparse  # noqa: PLC0415
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
         seen = (sparse.diags(log.trust()) @ log.matrix(self.interest.of(log))).tocsr().astype(np.float32)
         turned = seen.T.tocsr()
         random = np.random.default_rng(self.seed)
         items = random.normal(0.0, 0.1 / np.sqrt(self.dim), (seen.shape[1], self.dim)).astype(np.float32)
         self.users = seen.shape[0]
-        for _ in range(self.rounds):
-            users = self._solve(seen.data, seen.indices, seen.indptr, items, items.T @ items)
-            items = self._solve(turned.data, turned.indices, turned.indptr, users, users.T @ users)
+        with threadpool_limits(1, "blas"):  # thousands of small systems: two threads wait for each other longer than they work
+            for _ in range(self.rounds):
+                users = self._solve(seen.data, seen.indices, seen.indptr, items, items.T @ items)
+                items = self._solve(turned.data, turned.indices, turned.indptr, users, users.T @ users)
         self._keep(items)
 
     def _keep(self, items: Floats32) -> None:

@@ -36,6 +36,7 @@ WEIGHTS: Mapping[str, float] = {
 
 _PERSONAL = ("taste", "collaborative")
 _EVIDENCE = 3  # likes that are tried as reasons: each costs scoring the pool once more
+_LIKED = 0.5  # what an event weighs from which on it may be called a like: a rating of four, not a click
 _FALL = 0.02  # of the score: less is no reason to show
 UNDESCRIBED = 0.5
 TOPIC = 200  # characters of a topic that are embedded
@@ -104,7 +105,8 @@ class Retriever:
         Of the three strongest likes, the strongest first.
         """
         weights = query.profile.weights
-        liked = [i for i, w in sorted(weights.items(), key=lambda p: -p[1]) if w > 0 and i not in query.basis and i in self.catalog.row][:_EVIDENCE]
+        told = {i for i, weight, _ in query.profile.history if weight >= _LIKED}
+        liked = [i for i, w in sorted(weights.items(), key=lambda p: -p[1]) if w > 0 and i in told and i not in query.basis and i in self.catalog.row][:_EVIDENCE]
         places = np.searchsorted(pool.rows, np.asarray(rows))
         found: dict[int, tuple[ItemId, ...]] = dict.fromkeys(rows, ())
         before = _weighed({name: scores for name, scores in pool.sources.items() if name in _PERSONAL}, len(pool.rows))
