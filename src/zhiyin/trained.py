@@ -54,7 +54,7 @@ def train_domain(
     """
     if len(log) < _LEAST_EVENTS:
         return None
-    folder = model_folder(settings, catalog.domain.name)
+    folder, stamp = model_folder(settings, catalog.domain.name), _stamp(catalog, settings)  # before training: what is imported meanwhile is not learned
     space = _space(catalog, vectors, log.items)
     key = log_key(log, seed, ltr, space.shape, float(np.abs(space).sum()))
     kept = Checkpoint(folder / f"{key}.part")
@@ -71,7 +71,7 @@ def train_domain(
         "users": len(log.users),
         "items": len(log.items),
         "seed": seed,
-        "logs": _stamp(catalog, settings),
+        "logs": stamp,
         "weights": weights,
         "interest": str(trained.regression),
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from zhiyin.backends import open_sources
-from zhiyin.bootstrap import Finder
+from zhiyin.bootstrap import Finder, build
 from zhiyin.catalog.load import item_text
 from zhiyin.embedders.hashing import HashingEmbedder
 from zhiyin.interactions import Interactions
@@ -19,8 +21,9 @@ from zhiyin.rank.slate import Ranker
 from zhiyin.reply.wording import Wording
 from zhiyin.retrieve.fuse import Retriever
 from zhiyin.retrieve.keyword import KeywordIndex
+from zhiyin.settings import read_settings
 from zhiyin.testing import NOON, tiny_catalog
-from zhiyin.types import Fed, ItemId, Profile, Query, Reason, UserId
+from zhiyin.types import Fed, ItemId, Profile, Query, Reason, SessionId, Turn, UserId
 
 MOON, EMBER, GLOW, LIGHTHOUSE = (ItemId(i) for i in ("moon-1", "ember", "glow", "lighthouse"))
 
@@ -112,3 +115,20 @@ def test_what_was_only_clicked_is_not_called_liked(finder: Finder) -> None:
     slate = finder.slate(Query(profile=profile, exclude=frozenset({LIGHTHOUSE}), limit=9))
     assert any("collaborative" in c.sources for c in slate)
     assert not [r for c in slate for r in c.reasons if r.kind == "behaviour"]
+
+
+def test_a_dislike_does_not_count_the_like_before_it_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = build(read_settings(domain="phones", store="memory:", embedder="hashing", cache=tmp_path, data=tmp_path))
+    learned: list[Profile] = []
+    monkeypatch.setattr(app.engine.find, "learn", learned.append)
+    session, user = SessionId("s"), UserId("ann")
+
+    async def talk() -> None:
+        async for _ in app.engine.answer(Turn(session=session, user=user, text="a Samsung phone below 5000", time=NOON)):
+            pass
+        await app.engine.feed(session, user, "like", 1)
+        await app.engine.feed(session, user, "dislike", 2)
+        await app.engine.close()
+
+    asyncio.run(talk())
+    assert len(learned) == 1

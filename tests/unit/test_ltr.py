@@ -150,3 +150,10 @@ def test_without_lightgbm_the_error_names_the_extra(monkeypatch: pytest.MonkeyPa
     with pytest.raises(SettingError, match="LightGBM") as caught:
         LambdaMart(planted(users=2)[0])
     assert "zhiyin[ltr]" in caught.value.hint
+
+
+def test_no_questions_teach_nothing(ranker: LambdaMart) -> None:
+    untaught = LambdaMart(ranker.recommender)
+    items = ranker.recommender.scores(Histories.one([0], len(ranker.counts))).shape[1]
+    untaught.learn(Histories(start=np.zeros(1, dtype=np.int64), item=np.zeros(0, dtype=np.int32), weight=np.zeros(0, dtype=np.float32), time=np.zeros(0), items=items), [])
+    assert untaught.models == []

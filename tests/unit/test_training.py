@@ -313,3 +313,15 @@ def test_a_conversation_starts_though_nothing_new_can_be_learned(settings: Setti
     assert behaviour is not None
     assert behaviour.votes([(catalog.row["moon-1"], 1.0, 0.0)])
     assert len(said) == 1
+
+
+def test_a_log_that_is_imported_during_a_training_is_not_taken_for_learned(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*arguments: object, **named: object) -> object:
+        logs = settings.data / "logs" / "lamps"
+        logs.mkdir(parents=True)
+        (logs / "late.npz").write_bytes(b"")
+        return train(*arguments, **named)
+
+    monkeypatch.setattr("zhiyin.trained.train", slow)
+    _, place = train_domain(tiny_catalog(), None, lamp_log(), settings)
+    assert json.loads((place / "about.json").read_text(encoding="utf-8"))["logs"] == []

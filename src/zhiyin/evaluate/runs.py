@@ -134,10 +134,7 @@ def evaluate(
     lines: tuple[Curve, ...] = ()
     cuts = range(42, 42 + (seeds or protocol.seeds))
     for seed in cuts:
-        split = protocol.cut(dataset.log, seed)
-        if not split.relevant:
-            raise EmptyCatalog(f"{dataset.name}: the {protocol.name} protocol finds nobody to ask in {len(dataset.log):,} events", hint=f"It works like this: {protocol.text}")
-        notes += _unanswerable(split, protocol)
+        split = _cut(dataset, protocol, seed)
 
         def make(interest: Interest | None) -> dict[str, Source]:
             return {**open_sources(interest, vectors), **extra()}
@@ -150,7 +147,7 @@ def evaluate(
         for name, lists in found.items():
             answers.setdefault(name, []).append(_judge(lists.items, split, protocol.k, genres, seconds.get(name, float("nan"))))
         notes.append(f"Seed {seed}: weights {_shown(trained.recommender.blend.weights)}; interest of 1 to 5 stars {trained.recommender.interest.ratings}; {trained.regression}.")
-        notes += _gaps(dataset, split, found["blend"], protocol.k)
+        notes += [*_unanswerable(split, protocol), *_gaps(dataset, split, found["blend"], protocol.k)]
         if curves and seed == cuts[0] and genres is not None:
             lines = _trade_offs(found["blend"], split, genres, protocol.k)
     return Run(
@@ -163,6 +160,14 @@ def evaluate(
         lower_is_better=("Gini", "Calibration (KL)"),
         notes=tuple(notes),
     )
+
+
+def _cut(dataset: Dataset, protocol: Protocol, seed: int) -> Split:
+    """A cut with somebody to ask."""
+    split = protocol.cut(dataset.log, seed)
+    if not split.relevant:
+        raise EmptyCatalog(f"{dataset.name}: the {protocol.name} protocol finds nobody to ask in {len(dataset.log):,} events", hint=f"It works like this: {protocol.text}")
+    return split
 
 
 def _unanswerable(split: Split, protocol: Protocol) -> list[str]:

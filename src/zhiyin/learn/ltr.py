@@ -49,6 +49,8 @@ class LambdaMart:
 
     def learn(self, histories: Histories, relevant: Sequence[NDArray[np.int32]]) -> None:
         """Grow trees that put the relevant items of each history first; histories whose list holds none are left out."""
+        if not len(histories):
+            return
         places, features, _ = self._look(histories)
         wanted = np.array([np.isin(row, items) for row, items in zip(places, relevant, strict=True)])
         asked = wanted.any(axis=1)
