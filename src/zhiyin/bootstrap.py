@@ -69,7 +69,7 @@ class Finder:
     def learn(self, profile: Profile, /) -> None:
         """Tell the behaviour models of the newest event."""
         if self.retriever.behaviour is not None:
-            self.retriever.behaviour.learn([(self.catalog.row[i], weight, time) for i, weight, time in profile.history if i in self.catalog.row])
+            self.retriever.behaviour.learn(profile.history)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,15 @@ class Interest:
     kinds: Mapping[str, float] = field(default_factory=lambda: {kind: max(0.0, weight) for kind, weight in EVENT_WEIGHTS.items()})
     ratings: tuple[float, float, float, float, float] = (0.4, 0.5, 0.75, 0.9, 1.0)  # of one to five stars
 
+    def one(self, kind: str, value: float | None) -> float:
+        """The interest of one event; 0 for a kind nobody knows."""
+        weight = self.kinds.get(kind, 0.0)
+        if kind == "rating" and value is not None:
+            return weight * float(np.interp(value, (1, 2, 3, 4, 5), self.ratings))
+        if kind == "dwell":
+            return weight * min(1.0, max(0.0, (value or 0.0) / 60.0))
+        return weight
+
     def of(self, log: Interactions) -> Floats:
         """Each event's interest, shape (n,)."""
         weights = np.array([self.kinds.get(kind, 0.0) for kind in KINDS])[log.kind]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zhiyin.interactions import Histories, Interactions
-    from zhiyin.types import Act, Done, Event, Facets, ItemId, Profile, Query, Reason, SessionId, Slate, State, Turn, Understanding, UserId, Words
+    from zhiyin.types import Act, Done, Event, Facets, Fed, ItemId, Profile, Query, Reason, SessionId, Slate, State, Turn, Understanding, UserId, Words
 
 
 class Understand(Protocol):
@@ -114,13 +114,13 @@ class Source(Protocol):
 
 
 class Behaviour(Protocol):
-    """What people who did the same did next, by row of the catalogue; a past is (row, interest, seconds) oldest first."""
+    """What people who did the same did next, by row of the catalogue; a past is the events of one user, oldest first."""
 
-    def votes(self, past: Sequence[tuple[int, float, float]], /) -> Mapping[str, NDArray[np.float64]]:
+    def votes(self, past: Sequence[Fed], /) -> Mapping[str, NDArray[np.float64]]:
         """`collaborative` in [0, 1], shape (rows,), and each source's part in it; empty where nothing is known."""
         ...
 
-    def learn(self, past: Sequence[tuple[int, float, float]], /) -> None:
+    def learn(self, past: Sequence[Fed], /) -> None:
         """Take in the newest event of a past."""
         ...
 

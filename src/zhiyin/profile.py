@@ -25,17 +25,17 @@ def weigh(event: Fed) -> float:
 def read_profile(feedback: Iterable[Fed], now: datetime) -> Profile:
     """The profile at a moment; an event of `HALF_LIFE_DAYS` ago counts half. A later like overrides an earlier dislike."""
     weights: dict[ItemId, float] = {}
-    history: list[tuple[ItemId, float, float]] = []
+    history: list[Fed] = []
     for event in feedback:
         weight = weigh(event)
+        if weight > 0.0 or event.kind == "rating":  # a film rated 2 was still chosen
+            history.append(event)
         if weight == 0.0:
             continue
-        if weight > 0.0:
-            history.append((event.item, weight, event.time.timestamp()))
         age = max(0.0, (now - event.time).total_seconds() / 86_400)
         faded = weight * 0.5 ** (age / HALF_LIFE_DAYS)
         known = weights.get(event.item, 0.0)
         total = faded if known * faded < 0 else known + faded
         weights[event.item] = max(-_LIMIT, min(_LIMIT, total))
-    kept = (event for event in history if weights[event[0]] > 0.0)  # not what was disliked later
-    return Profile(weights=weights, history=tuple(sorted(kept, key=lambda event: event[2])))
+    kept = (event for event in history if weights.get(event.item, 0.0) > 0.0 or event.kind == "rating")
+    return Profile(weights=weights, history=tuple(sorted(kept, key=lambda event: event.time)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,10 +15,10 @@ from zhiyin.backends import open_sources
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.events import installed_logs
 from zhiyin.catalog.packs import installed_ratings, list_packs
-from zhiyin.errors import CacheError, CatalogError, SettingError
+from zhiyin.errors import CacheError, CatalogError
 from zhiyin.interactions import Interactions, Interest
 from zhiyin.learn.behaviour import Behaviour
-from zhiyin.learn.holdout import leave_last_out
+from zhiyin.learn.holdout import last_events
 from zhiyin.learn.recommender import Progress
 from zhiyin.learn.training import Checkpoint, Trained, in_service, load, log_key, publish, train
 from zhiyin.ports import Source
@@ -64,7 +65,7 @@ def train_domain(
     def make(interest: Interest | None) -> dict[str, Source]:
         return open_sources(interest, space)
 
-    trained = train(make, log, leave_last_out(log), ltr=ltr, seed=seed, progress=progress, kept=kept)
+    trained = train(make, log, last_events(log), ltr=ltr, seed=seed, progress=progress, kept=kept)
     weights = dict(trained.recommender.blend.weights)
     about = {
         "events": len(log),
@@ -74,6 +75,7 @@ def train_domain(
         "logs": stamp,
         "weights": weights,
         "interest": str(trained.regression),
+        "trees": ltr,
     }
     place = publish(folder, key, trained, log.items, about)
     kept.remove()
@@ -88,8 +90,8 @@ def open_behaviour(catalog: Catalog, vectors: Vectors | None, settings: Settings
     if _learned_from(folder) != stamp and not _trained_now(catalog, vectors, settings, warn):
         return None
     try:
-        found = load(folder, lambda interest: open_sources(interest, np.zeros((1, 1), dtype=np.float32)))
-    except (CacheError, SettingError) as error:
+        found = load(folder, lambda interest: open_sources(interest, np.zeros((1, 1), dtype=np.float32)), warn)
+    except CacheError as error:
         warn(f"{error}; answers come without it. Train again: zhiyin train --domain {catalog.domain.name}")
         return None
     if found is None:
@@ -106,7 +108,8 @@ def _trained_now(catalog: Catalog, vectors: Vectors | None, settings: Settings, 
         if len(log) < _LEAST_EVENTS:
             return False
         warn(f"learning from {len(log):,} events, once; zhiyin train does it beforehand")
-        # An entry point that talks must not wait for trees or a transformer; those come with zhiyin train.
+        if _about(model_folder(settings, catalog.domain.name)).get("trees"):
+            warn(f"the trees of the model before are not grown again before an answer; run: zhiyin train --ltr --domain {catalog.domain.name}")
         train_domain(catalog, vectors, log, settings)
         warn(f"learned in {time.perf_counter() - begun:.0f} s")
     except CatalogError as error:
@@ -114,6 +117,17 @@ def _trained_now(catalog: Catalog, vectors: Vectors | None, settings: Settings, 
     except OSError as error:  # a full disk, or a folder of somebody else's
         warn(f"what was learned cannot be kept in {model_folder(settings, catalog.domain.name)}: {error.strerror}")
     return True
+
+
+def forget_models(settings: Settings, pack: str) -> int:
+    """Delete the models that learned from a data pack; of how many domains."""
+    gone = 0
+    for folder in (settings.cache / "models").glob("*"):
+        logs = _learned_from(folder) or []
+        if any(name.partition(" ")[0] == pack for name in logs):
+            shutil.rmtree(folder, ignore_errors=True)
+            gone += 1
+    return gone
 
 
 def _space(catalog: Catalog, vectors: Vectors | None, ids: Sequence[str]) -> Vectors:
@@ -144,10 +158,14 @@ def _stamp(catalog: Catalog, settings: Settings) -> list[str]:
 
 def _learned_from(folder: Path) -> list[str] | None:
     """The logs that the model in service has learned from."""
-    key = in_service(folder)
-    try:
-        about = json.loads((folder / (key or "") / "about.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    found = about.get("logs") if isinstance(about, dict) else None
+    found = _about(folder).get("logs")
     return [str(x) for x in found] if isinstance(found, list) else None
+
+
+def _about(folder: Path) -> dict[str, object]:
+    """What the model in service says of itself; nothing where there is none."""
+    try:
+        about = json.loads((folder / (in_service(folder) or "") / "about.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return about if isinstance(about, dict) else {}

@@ -288,7 +288,7 @@ class Profile:
     """Taste as signed weights on items, newest evidence strongest: u = f(browse, buy, click, favourite, rate, words)."""
 
     weights: Mapping[ItemId, float] = field(default_factory=dict)
-    history: tuple[tuple[ItemId, float, float], ...] = ()  # what drew interest, oldest first: item, interest in [0, 1], seconds since 1970
+    history: tuple[Fed, ...] = ()  # what drew interest, oldest first, without what was disliked later
 
     @property
     def empty(self) -> bool:

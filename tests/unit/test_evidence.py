@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +62,7 @@ def test_a_profile_keeps_what_drew_interest_in_order_of_time_and_not_what_was_di
         Fed(user=user, kind="like", item=MOON, time=NOON - timedelta(hours=3)),
         Fed(user=user, kind="dislike", item=MOON, time=NOON),
     ]
-    assert [(item, weight) for item, weight, _ in read_profile(events, NOON).history] == [(GLOW, 0.3), (EMBER, 1.0)]
+    assert [(event.item, event.kind) for event in read_profile(events, NOON).history] == [(GLOW, "click"), (EMBER, "like")]
 
 
 def test_sources_say_who_voted_and_add_up_to_the_vote(finder: Finder) -> None:
@@ -87,7 +87,7 @@ def test_because_you_liked_is_said_only_where_removing_the_like_lowers_the_item(
     assert (GLOW, LIGHTHOUSE) in told
     assert (ItemId("ember-pro"), EMBER) in told
     for item, like in told:
-        without = Profile(weights={i: w for i, w in profile.weights.items() if i != like}, history=tuple(e for e in profile.history if e[0] != like))
+        without = Profile(weights={i: w for i, w in profile.weights.items() if i != like}, history=tuple(e for e in profile.history if e.item != like))
         after = {c.item.id: c for c in finder.slate(Query(profile=without, exclude=query.exclude, limit=9))}
         assert after[item].score < before[item].score
 
@@ -99,13 +99,17 @@ def test_a_like_that_shares_no_value_is_still_a_reason_in_words(finder: Finder) 
     assert "灯塔" in wording.reason(reason, "zh")
 
 
+def liked(item: ItemId, seconds: float) -> Fed:
+    return Fed(user=UserId("bob"), kind="like", item=item, time=datetime.fromtimestamp(seconds, UTC))
+
+
 def test_an_event_counts_for_everybodys_next_list(finder: Finder) -> None:
     behaviour = finder.retriever.behaviour
     row = finder.catalog.row
-    before = behaviour.votes([(row[EMBER], 1.0, 2e6)])
+    before = behaviour.votes([liked(EMBER, 1e7)])
     for n in range(200):
-        finder.learn(Profile(history=((EMBER, 1.0, 1e6 + n), (GLOW, 1.0, 1e6 + n + 0.5))))
-    after = behaviour.votes([(row[EMBER], 1.0, 2e6)])
+        finder.learn(Profile(history=(liked(EMBER, 1e6 + n), liked(GLOW, 1e6 + n + 0.5))))
+    after = behaviour.votes([liked(EMBER, 1e7)])
     assert after["collaborative.chain"][row[GLOW]] > before["collaborative.chain"][row[GLOW]]
     assert after["collaborative.popularity"][row[GLOW]] > before["collaborative.popularity"][row[GLOW]]
 

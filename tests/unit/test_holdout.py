@@ -184,8 +184,18 @@ def test_each_of_the_last_events_is_asked_for_after_those_before_it() -> None:
     assert split.known.users == ("u0", "u0", "u1")
 
 
+def test_of_the_last_events_those_of_items_met_before_are_not_asked_for_and_not_learned_from() -> None:
+    log = log_of((0, 1, 1.0), (0, 2, 2.0), (0, 3, 3.0), (0, 1, 4.0), (0, 4, 5.0), (0, 2, 6.0))
+    split = last_events(log, 3)
+    assert [items.tolist() for items in split.relevant] == [[4]]
+    assert split.histories().item.tolist() == [1, 2, 3, 1]
+    assert events(split.train) == [(0, 1, 1.0), (0, 2, 2.0), (0, 3, 3.0)]
+
+
 def test_leave_last_out_is_tuned_on_the_last_events_of_its_train() -> None:
-    split = leave_last_out(long_log())
+    log = long_log()
+    _, first = np.unique(log.user.astype(np.int64) * ITEMS + log.item, return_index=True)
+    split = leave_last_out(log.take(np.sort(first)))
     inner = split.inner()
     assert inner.known is not None
     assert asked(inner) <= pairs(split.train)

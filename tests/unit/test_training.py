@@ -20,8 +20,9 @@ from zhiyin.learn.interest import learn_interest
 from zhiyin.learn.training import Checkpoint, in_service, load, log_key, publish, train, write_arrays
 from zhiyin.retrieve.ease import Ease
 from zhiyin.settings import Settings, read_settings
-from zhiyin.testing import planted_log, planted_vectors, tiny_catalog
+from zhiyin.testing import NOON, planted_log, planted_vectors, tiny_catalog
 from zhiyin.trained import gather, model_folder, open_behaviour, train_domain
+from zhiyin.types import Fed, ItemId, UserId
 
 LOG = planted_log()
 
@@ -189,6 +190,10 @@ def test_nothing_is_learned_of_kinds_that_hardly_occur() -> None:
 # --- a domain's model ---
 
 
+def liked(item: str) -> Fed:
+    return Fed(user=UserId("ann"), kind="like", item=ItemId(item), time=NOON)
+
+
 def lamp_log(events: int = 240) -> Interactions:
     """Who likes one Moon likes the other, and so with the Embers."""
     random = np.random.default_rng(0)
@@ -212,7 +217,7 @@ def test_a_domain_learns_and_votes_for_what_belongs_together(settings: Settings)
     about = json.loads((done[1] / "about.json").read_text(encoding="utf-8"))
     assert (about["events"], about["items"]) == (240, 4)
     behaviour = Behaviour(done[0].recommender, None, lamp_log().items, [i.id for i in catalog.items])
-    votes = behaviour.votes([(catalog.row["moon-1"], 1.0, 0.0)])
+    votes = behaviour.votes([liked("moon-1")])
     assert votes["collaborative"].shape == (len(catalog),)
     assert votes["collaborative"].argmax() == catalog.row["moon-2"]
     assert votes["collaborative"][catalog.row["eclipse"]] == 0.0
@@ -225,9 +230,9 @@ def test_nothing_known_of_somebody_gives_no_votes(settings: Settings) -> None:
     trained, _ = train_domain(catalog, None, lamp_log(), settings)
     behaviour = Behaviour(trained.recommender, None, lamp_log().items, [i.id for i in catalog.items])
     assert behaviour.votes([]) == {}
-    assert behaviour.votes([(catalog.row["eclipse"], 1.0, 0.0)]) == {}
+    assert behaviour.votes([liked("eclipse")]) == {}
     behaviour.learn([])
-    behaviour.learn([(catalog.row["eclipse"], 1.0, 0.0)])
+    behaviour.learn([liked("eclipse")])
 
 
 def test_a_log_too_small_to_learn_from_changes_nothing(settings: Settings) -> None:
@@ -311,7 +316,7 @@ def test_a_conversation_starts_though_nothing_new_can_be_learned(settings: Setti
     monkeypatch.setattr("zhiyin.trained._stamp", lambda *_: ["a log that is new"])
     behaviour = open_behaviour(catalog, None, settings, said.append)
     assert behaviour is not None
-    assert behaviour.votes([(catalog.row["moon-1"], 1.0, 0.0)])
+    assert behaviour.votes([liked("moon-1")])
     assert len(said) == 1
 
 

@@ -41,6 +41,9 @@ def run(arguments: list[str]) -> int:
         return 4 if isinstance(error, CatalogError) else 1
     except BrokenPipeError:
         return 0
+    except OSError as error:  # a full disk, a folder of somebody else's
+        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return 1
     return result if isinstance(result, int) else 0
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -18,7 +17,6 @@ from zhiyin.errors import EmptyCatalog, SettingError
 from zhiyin.evaluate import report
 from zhiyin.evaluate.data import Dataset, read_ml100k
 from zhiyin.evaluate.runs import PROTOCOLS, evaluate
-from zhiyin.interactions import RATING
 from zhiyin.ports import Source
 from zhiyin.settings import read_settings
 from zhiyin.trained import gather
@@ -81,8 +79,7 @@ def _dataset(domain: str | None) -> Dataset:
     items = [catalog.items[catalog.row[i]] for i in log.items]  # type: ignore[index]  # ids are ids
     field = next((f.name for f in catalog.domain.fields.values() if f.kind == "list" and f.wish), None)
     genres = tuple(tuple(str(v) for v in item.values(field)) for item in items) if field else ()
-    rated = bool(np.any(log.kind == RATING))
-    return Dataset(name=f"{domain}{'' if rated else ' (no ratings: the temporal protocol has nothing to ask)'}", log=log, titles=tuple(i.title() for i in items), genres=genres)
+    return Dataset(name=domain, log=log, titles=tuple(i.title() for i in items), genres=genres)
 
 
 def _transformer() -> Mapping[str, Source]:

@@ -11,6 +11,7 @@ from zhiyin.catalog.pack import built_in, find_pack, read_pack
 from zhiyin.catalog.packs import PackState, add_pack, list_packs, remove_pack
 from zhiyin.errors import DataPackError
 from zhiyin.settings import read_settings
+from zhiyin.trained import forget_models
 
 
 def _states(domain: str | None) -> list[PackState]:
@@ -46,6 +47,9 @@ def fetch_pack(name: str, domain: str | None) -> None:
 
 def drop_pack(name: str) -> None:
     """Delete one pack."""
-    if not remove_pack(name, read_settings().data):
+    settings = read_settings()
+    if not remove_pack(name, settings.data):
         raise DataPackError(f"the data pack {name!r} is not installed", hint="See: zhiyin data list")
+    if gone := forget_models(settings, name):
+        print(f"what was learned from it is deleted too ({gone} {'model' if gone == 1 else 'models'})")
     print(f"{name} removed")

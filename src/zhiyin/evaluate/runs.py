@@ -132,7 +132,7 @@ def evaluate(
     answers: dict[str, list[_Answers]] = {}
     notes: list[str] = []
     lines: tuple[Curve, ...] = ()
-    cuts = range(42, 42 + (seeds or protocol.seeds))
+    cuts = range(42, 42 + ((seeds or protocol.seeds) if protocol.seeds > 1 else 1))
     for seed in cuts:
         split = _cut(dataset, protocol, seed)
 
@@ -317,9 +317,13 @@ def _gaps(dataset: Dataset, split: Split, found: _Lists, k: int) -> list[str]:
         return []
     values = ndcg(found.items, split.relevant, k)
     mine = [dataset.users[user] for user in split.users]
-    groups = {"gender": [u["gender"] for u in mine], "age": ["under 30" if float(u["age"]) < 30 else "30 and over" for u in mine]}
+    groups = {"gender": [u.get("gender", "unknown") for u in mine], "age": [_age(u.get("age", "")) for u in mine]}
     gaps = [(trait, gap) for trait, names in groups.items() for gap in group_gaps(values, names)]
     return [f"By {trait}, NDCG@{k} of {gap.group} less that of {gap.other}: {gap.difference:+.4f} (95 %: {gap.low:+.4f} to {gap.high:+.4f})." for trait, gap in gaps]
+
+
+def _age(text: str) -> str:
+    return "of unknown age" if not text.isdigit() else "under 30" if int(text) < 30 else "30 and over"
 
 
 def _shown(weights: Mapping[str, float]) -> str:

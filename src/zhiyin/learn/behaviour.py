@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from zhiyin.interactions import Histories
 from zhiyin.learn.ltr import LambdaMart
 from zhiyin.learn.recommender import LONGEST, NEW, Recommender
+from zhiyin.types import Fed
 
 Floats = NDArray[np.float64]
-Past = Sequence[tuple[int, float, float]]  # row, interest in [0, 1], seconds since 1970; oldest first
+Past = Sequence[Fed]  # events of one user, oldest first
 
 
 class Behaviour:
@@ -21,9 +22,10 @@ class Behaviour:
     def __init__(self, recommender: Recommender, ranker: LambdaMart | None, items: Sequence[str], rows: Sequence[str]) -> None:
         """Take a fitted recommender, its trees if it has some, the ids of its items, and the ids of the catalogue's rows."""
         self.recommender, self.ranker, self.size = recommender, ranker, len(items)
-        code = {name: place for place, name in enumerate(items)}
-        self._code = np.array([code.get(name, -1) for name in rows], dtype=np.int32)  # row -> item of the model
-        self._known = np.flatnonzero(self._code >= 0)
+        self._code = {name: place for place, name in enumerate(items)}
+        codes = np.array([self._code.get(name, -1) for name in rows], dtype=np.int32)
+        self._rows = np.flatnonzero(codes >= 0)  # rows that the model knows, and as which of its items
+        self._items, self._count = codes[self._rows], len(rows)
 
     def votes(self, past: Past) -> dict[str, Floats]:
         """The blend's votes under `collaborative`, shape (rows,), in [0, 1] with 1 for the best; and what each source adds to them, under its name.
@@ -52,15 +54,17 @@ class Behaviour:
     def learn(self, past: Past) -> None:
         """Take in the newest event of a past."""
         history = self._history(past)
-        if len(history.item) and past and self._code[past[-1][0]] >= 0:
+        if past and past[-1].item in self._code and len(history.item):
             self.recommender.update(history)
 
     def _history(self, past: Past) -> Histories:
-        known = [(int(self._code[row]), weight, time) for row, weight, time in past if self._code[row] >= 0][-LONGEST:]
+        interest = self.recommender.interest
+        weighed = [(self._code[e.item], interest.one(e.kind, e.value), e.time.timestamp()) for e in past if e.item in self._code]
+        known = [event for event in weighed if event[1] > 0.0][-LONGEST:]
         codes, weights, times = zip(*known, strict=True) if known else ((), (), ())
         return Histories.one(codes, self.size, weight=weights, time=times)
 
     def _by_row(self, values: Floats) -> Floats:
-        found = np.zeros(len(self._code))
-        found[self._known] = values[self._code[self._known]]
+        found = np.zeros(self._count)
+        found[self._rows] = values[self._items]
         return found

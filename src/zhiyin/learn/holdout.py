@@ -63,7 +63,7 @@ def leave_last_out(log: Interactions) -> Split:
 def last_events(log: Interactions, count: int = 5) -> Split:
     """Each of the last `count` events of each user is asked for, given all events of that user before it; of half of a user's events at most.
 
-    Nothing of those events is learned from. This is `leave_last_out` asked `count` times, for weights that need more answers than users.
+    Nothing of those events is learned from, and a picked item that the user had met before is not asked for. This is `leave_last_out` asked `count` times, for weights that need more answers than users.
     """
     histories = log.histories()
     asked_of = np.minimum(count, histories.lengths // 2)
@@ -72,6 +72,8 @@ def last_events(log: Interactions, count: int = 5) -> Split:
     mask = np.ones(len(log), dtype=np.bool_)
     order = np.argsort(log.user, kind="stable")  # as the histories go
     mask[order[held]] = False
+    _, first = np.unique(histories.owner * max(1, len(log.items)) + histories.item, return_index=True)
+    held = held[np.isin(held, first)]
     return _prefixes(log.take(mask), log, held, lambda inner: last_events(inner, count))
 
 

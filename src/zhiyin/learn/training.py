@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zhiyin.errors import CacheError
+from zhiyin.errors import CacheError, SettingError
 from zhiyin.interactions import Interactions, Interest
 from zhiyin.learn.holdout import Split
 from zhiyin.learn.interest import Regression, learn_interest
@@ -27,6 +27,7 @@ from zhiyin.ports import Source
 
 Make = Callable[[Interest | None], dict[str, Source]]
 Arrays = Mapping[str, NDArray[Any]]
+_FEWEST, _CELLS = 100, 15_000_000  # of questions, and of questions times items: every vote is that many numbers
 _QUESTIONS = 5000  # that weights are learned from; more add time, not places
 _UNFINISHED = 86_400.0  # seconds after which a folder that nobody finished is given up; before, somebody may be training into it
 _FORMAT = 1  # raise when the arrays of a source change their meaning
@@ -87,7 +88,7 @@ def train(
     Raises `SettingError` if `ltr` is asked for and LightGBM is not installed.
     """
     kept = kept or Checkpoint()
-    split = split.some(_QUESTIONS, seed)
+    split = split.some(min(_QUESTIONS, max(_FEWEST, _CELLS // max(1, len(log.items)))), seed)
     steps = 2 * len(make(None)) + 3
     progress("interest", 0, steps)
     interest, regression = _interest(make, split, seed)
@@ -190,10 +191,10 @@ def in_service(folder: Path) -> str | None:
         return None
 
 
-def load(folder: Path, make: Make) -> tuple[Recommender, LambdaMart | None, tuple[str, ...]] | None:
+def load(folder: Path, make: Make, warn: Callable[[str], None] = lambda _: None) -> tuple[Recommender, LambdaMart | None, tuple[str, ...]] | None:
     """The recommender in service, its trees if it has some, and the ids of its items; None if there is none.
 
-    Raises `CacheError` if its files are damaged, `SettingError` if it has trees and LightGBM is not installed.
+    Without LightGBM trees are left out, and `warn` is told. Raises `CacheError` if its files are damaged.
     """
     key = in_service(folder)
     if key is None:
@@ -207,8 +208,12 @@ def load(folder: Path, make: Make) -> tuple[Recommender, LambdaMart | None, tupl
         raise CacheError(f"the trained model {place} is damaged or of another version: {error}", hint="Train again: zhiyin train") from error
     ranker = None
     if (place / "trees.npz").is_file():
-        ranker = LambdaMart(recommender)
-        ranker.restore(read_arrays(place / "trees.npz"))
+        try:
+            ranker = LambdaMart(recommender)
+            ranker.restore(read_arrays(place / "trees.npz"))
+        except SettingError as error:
+            ranker = None
+            warn(f"{error}; the blend answers without its trees. {error.hint}")
     return recommender, ranker, items
 
 

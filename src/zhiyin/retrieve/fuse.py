@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from zhiyin.retrieve.dense import cosine_scores, spread
 from zhiyin.retrieve.keyword import KeywordIndex
 from zhiyin.retrieve.similar import Similarity
 from zhiyin.retrieve.wishes import central_scores, closeness, order_scores, soft_scores
-from zhiyin.types import ItemId, Op, Profile, Query
+from zhiyin.types import EVENT_WEIGHTS, Fed, ItemId, Op, Profile, Query, UserId
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +38,7 @@ WEIGHTS: Mapping[str, float] = {
 _PERSONAL = ("taste", "collaborative")
 _EVIDENCE = 3  # likes that are tried as reasons: each costs scoring the pool once more
 _LIKED = 0.5  # what an event weighs from which on it may be called a like: a rating of four, not a click
+_GOOD = 4.0  # stars
 _FALL = 0.02  # of the score: less is no reason to show
 UNDESCRIBED = 0.5
 TOPIC = 200  # characters of a topic that are embedded
@@ -93,9 +95,7 @@ class Retriever:
         if taste:
             found["taste"] = self.similarity.to(_strongest(taste))[rows]
         if self.behaviour is not None:
-            past = [(row[i], weight, time) for i, weight, time in query.profile.history if i in row]
-            now = past[-1][2] if past else 0.0
-            past += [(row[i], 1.0, now) for i in query.basis if i in row]
+            past = [*query.profile.history, *_named(query)]
             found |= {name: votes[rows] for name, votes in self.behaviour.votes(past).items()}
         return found
 
@@ -105,13 +105,13 @@ class Retriever:
         Of the three strongest likes, the strongest first.
         """
         weights = query.profile.weights
-        told = {i for i, weight, _ in query.profile.history if weight >= _LIKED}
+        told = {event.item for event in query.profile.history if _is_like(event)}
         liked = [i for i, w in sorted(weights.items(), key=lambda p: -p[1]) if w > 0 and i in told and i not in query.basis and i in self.catalog.row][:_EVIDENCE]
         places = np.searchsorted(pool.rows, np.asarray(rows))
         found: dict[int, tuple[ItemId, ...]] = dict.fromkeys(rows, ())
         before = _weighed({name: scores for name, scores in pool.sources.items() if name in _PERSONAL}, len(pool.rows))
         for item in liked:
-            profile = Profile(weights={i: w for i, w in weights.items() if i != item}, history=tuple(e for e in query.profile.history if e[0] != item))
+            profile = Profile(weights={i: w for i, w in weights.items() if i != item}, history=tuple(e for e in query.profile.history if e.item != item))
             fall = before - _weighed(self._personal(replace(query, profile=profile), pool.rows), len(pool.rows))
             enough = max(_FALL, float(fall.mean()))
             found |= {row: (*found[row], item) for row, place in zip(rows, places, strict=True) if fall[place] > enough}
@@ -125,6 +125,17 @@ class Retriever:
     def _unknown(self, query: Query, rows: NDArray[np.int32]) -> Floats:
         fields = {w.field for w in query.wishes if w.negated and w.op is not Op.LIKE}
         return np.mean([~self.catalog.has(name)[rows] for name in fields], axis=0)  # type: ignore[no-any-return]
+
+
+def _named(query: Query) -> list[Fed]:
+    """The items that "more like these" named, as if they had just been liked."""
+    now = query.profile.history[-1].time if query.profile.history else datetime.fromtimestamp(0, UTC)
+    return [Fed(user=UserId(""), kind="like", item=item, time=now) for item in query.basis]
+
+
+def _is_like(event: Fed) -> bool:
+    """Whether an event is liking in so many words or deeds: a click or a look is not."""
+    return (event.value or 0.0) >= _GOOD if event.kind == "rating" else EVENT_WEIGHTS.get(event.kind, 0.0) >= _LIKED
 
 
 def _weighed(sources: Mapping[str, Floats], size: int) -> Floats:
