@@ -26,6 +26,8 @@ from zhiyin.rank.slate import Ranker
 from zhiyin.reply.presenter import Presenter
 from zhiyin.reply.speaker import TemplateSpeaker
 from zhiyin.reply.wording import Wording
+from zhiyin.retrieve.approximate import open_approximate
+from zhiyin.retrieve.dense import DenseIndex
 from zhiyin.retrieve.facets import read_facets
 from zhiyin.retrieve.fuse import Retriever
 from zhiyin.retrieve.keyword import KeywordIndex
@@ -116,7 +118,8 @@ def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[
     index = settings.cache / f"keywords-{catalog_key(catalog, texts)}"
     keywords = KeywordIndex.open(lambda: texts, index, warn)
     behaviour = open_behaviour(catalog, vectors, settings, warn)
-    finder = Finder(catalog, Retriever(catalog, cached, vectors, keywords, behaviour), Ranker(catalog, vectors, _dials(settings)))
+    near = _vector_index(vectors, embedded, settings, warn)
+    finder = Finder(catalog, Retriever(catalog, cached, vectors, keywords, behaviour, index=near), Ranker(catalog, vectors, _dials(settings)))
     reader = RuleReader(catalog, _classifier(domain, embedder, warn), cached.query, cache=settings.cache, warn=warn)
     _later(reader.linker.warm)
     engine = Engine(
@@ -128,6 +131,16 @@ def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[
         clock=clock or (lambda: datetime.now(UTC)),
     )
     return App(engine=engine, domain=domain, catalog=catalog, report=report, wording=wording, embedder=cached, embedded=embedded, history=str(settings.data / "history"))
+
+
+def _vector_index(vectors: NDArray[np.float32] | None, embedded: int, settings: Settings, warn: Warn) -> DenseIndex | None:
+    """The index that the settings ask for, over a catalogue whose vectors are all there; its copy is its own."""
+    if not settings.vector_index or vectors is None:
+        return None
+    if embedded < len(vectors):
+        warn(f"vector_index={settings.vector_index} waits until all {len(vectors)} items are embedded; {embedded} are, and vectors are scanned this time")
+        return None
+    return DenseIndex(vectors, open_approximate(settings.vector_index, vectors))
 
 
 def _dials(settings: Settings) -> Dials:

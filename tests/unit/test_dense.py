@@ -245,3 +245,26 @@ def test_cosines_of_some_rows_are_those_of_brute_force(share: float) -> None:
     vectors, query = unit(2000), unit(1, 3)[0]
     rows = np.flatnonzero(np.random.default_rng(0).random(2000) < share).astype(np.int32)
     assert cosine_scores(vectors, query, rows) == pytest.approx((vectors[rows] * query).sum(axis=1), abs=1e-6)
+
+
+def test_a_conversation_finds_the_same_with_an_index_as_by_scanning(monkeypatch: pytest.MonkeyPatch) -> None:
+    from zhiyin.catalog.load import item_text
+    from zhiyin.embedders.hashing import HashingEmbedder
+    from zhiyin.retrieve import fuse
+    from zhiyin.retrieve.keyword import KeywordIndex
+    from zhiyin.testing import tiny_catalog
+    from zhiyin.types import Op, Query, Wish
+
+    catalog, embedder = tiny_catalog(), HashingEmbedder()
+    texts = [item_text(item, catalog.domain) for item in catalog.items]
+    vectors = embedder.passages(texts)
+    keywords = KeywordIndex.open(lambda: texts)
+    scanned = fuse.Retriever(catalog, embedder, vectors, keywords)
+    monkeypatch.setattr(fuse, "_NEAREST", 4)
+    indexed = fuse.Retriever(catalog, embedder, vectors, keywords, index=DenseIndex(vectors.copy()))
+    for wishes in ((), (Wish(field="brand", op=Op.NONE_OF, value=("Hearth",)),)):
+        query = Query(topic="a soft light for late readers", wishes=wishes)
+        with_index, without = indexed(query), scanned(query)
+        assert with_index.rows[np.argmax(with_index.sources["dense"])] == without.rows[np.argmax(without.sources["dense"])]
+        assert np.count_nonzero(with_index.sources["dense"]) <= 4
+        assert set(with_index.rows) == set(without.rows)

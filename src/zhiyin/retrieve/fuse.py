@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.pool import Pool
 from zhiyin.ports import Behaviour, Embedder
-from zhiyin.retrieve.dense import cosine_scores, spread
+from zhiyin.retrieve.dense import DenseIndex, cosine_scores, spread
 from zhiyin.retrieve.keyword import KeywordIndex
 from zhiyin.retrieve.similar import Similarity
 from zhiyin.retrieve.wishes import central_scores, closeness, order_scores, soft_scores
@@ -37,6 +37,7 @@ WEIGHTS: Mapping[str, float] = {
 
 _PERSONAL = ("taste", "collaborative")
 _EVIDENCE = 3  # likes that are tried as reasons: each costs scoring the pool once more
+_NEAREST = 1000  # asked of an index: more than `spread` tells apart
 _LIKED = 0.5  # what an event weighs from which on it may be called a like: a rating of four, not a click
 _GOOD = 4.0  # stars
 _FALL = 0.02  # of the score: less is no reason to show
@@ -47,9 +48,18 @@ TOPIC = 200  # characters of a topic that are embedded
 class Retriever:
     """Scores the rows that a query's hard wishes leave."""
 
-    def __init__(self, catalog: Catalog, embedder: Embedder, vectors: NDArray[np.float32] | None, keywords: KeywordIndex, behaviour: Behaviour | None = None) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        embedder: Embedder,
+        vectors: NDArray[np.float32] | None,
+        keywords: KeywordIndex,
+        behaviour: Behaviour | None = None,
+        *,
+        index: DenseIndex | None = None,
+    ) -> None:
         self.catalog, self.embedder, self.vectors = catalog, embedder, vectors
-        self.keywords, self.behaviour = keywords, behaviour
+        self.keywords, self.behaviour, self.index = keywords, behaviour, index
         self.similarity = Similarity(catalog, vectors)
         # Of an item without a description only the title speaks: a match there says less.
         self._described = np.array([1.0 if item.texts else UNDESCRIBED for item in catalog.items])
@@ -120,7 +130,13 @@ class Retriever:
     def _dense(self, text: str, rows: NDArray[np.int32]) -> Floats | None:
         if self.vectors is None:
             return None
-        return spread(cosine_scores(self.vectors, self.embedder.query(text[:TOPIC]), rows))
+        vector = self.embedder.query(text[:TOPIC])
+        if self.index is None or len(rows) <= _NEAREST:
+            return spread(cosine_scores(self.vectors, vector, rows))
+        near, cosines = self.index.search(vector, _NEAREST, allowed=None if len(rows) == len(self.catalog) else rows)
+        found = np.zeros(len(rows))
+        found[np.searchsorted(rows, near)] = spread(cosines)
+        return found
 
     def _unknown(self, query: Query, rows: NDArray[np.int32]) -> Floats:
         fields = {w.field for w in query.wishes if w.negated and w.op is not Op.LIKE}
