@@ -55,6 +55,9 @@ def learn_from_logs(domain: str | None, *, ltr: bool, seed: int, fresh: bool, as
         return 0
     print(f"{len(log):,} events of {len(log.users):,} people on {len(log.items):,} items. In service: {place}")
     print("What each vote weighs: " + ", ".join(f"{name} {weight:.3f}" for name, weight in weights.items()))
+    if ltr:
+        grown = bool(trained.ranker and trained.ranker.models)
+        print("Trees re-order the first 150 of a list." if grown else "No trees were grown: fewer than 30 of the lists asked held what was picked next.")
     print(f"What each kind of event says of the next pick: {trained.regression}")
     return 0
 

@@ -14,6 +14,7 @@ from zhiyin.learn.recommender import NEW, Recommender
 
 Floats32 = NDArray[np.float32]
 
+_LEAST = 30  # lists that hold what was picked next: from fewer nothing is learned
 DEPTH = 150  # items of the blend's list that are ordered anew
 _PARAMETERS: Mapping[str, Any] = {
     "objective": "lambdarank",
@@ -48,13 +49,13 @@ class LambdaMart:
         self.counts = np.log1p(np.bincount(log.item, minlength=len(log.items))).astype(np.float32)
 
     def learn(self, histories: Histories, relevant: Sequence[NDArray[np.int32]]) -> None:
-        """Grow trees that put the relevant items of each history first; histories whose list holds none are left out."""
+        """Grow trees that put the relevant items of each history first; histories whose list holds none are left out; with fewer than 30 others no trees grow."""
         if not len(histories):
             return
         places, features, _ = self._look(histories)
         wanted = np.array([np.isin(row, items) for row, items in zip(places, relevant, strict=True)])
         asked = wanted.any(axis=1)
-        if not asked.any():
+        if asked.sum() < _LEAST:
             return
         rows = features[asked].reshape(-1, features.shape[-1])
         data = self._lightgbm.Dataset(rows, wanted[asked].ravel().astype(np.int32), group=[places.shape[1]] * int(asked.sum()))

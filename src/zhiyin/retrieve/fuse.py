@@ -28,7 +28,7 @@ WEIGHTS: Mapping[str, float] = {
     "dense": 1.8,  # meaning of the words no field covers
     "keyword": 0.9,  # the words themselves
     "taste": 1.2,  # this user's likes and dislikes
-    "collaborative": 1.0,  # what people who did the same did next, if a log is there
+    "collaborative": 1.0,  # what people who did the same did next, and what is made of the same, if a log is there
     "near": 1.0,  # close to "about"
     "central": 0.35,  # the value wished for leads the item's list: a comedy before a drama that is also one
     "popular": 1.0,  # what speaks for the item unasked
