@@ -104,7 +104,7 @@ def sessions_dataset() -> tuple[Dataset, Protocol]:
     tune = read_sessions(SESSIONS / "yoochoose-clicks-100k_train_tr.txt", full.items)
     valid = read_sessions(SESSIONS / "yoochoose-clicks-100k_train_valid.txt", full.items)
     protocol = Protocol(
-        name="next item",
+        name="next-item",
         text="Every click of a test session but its first is asked for, given the clicks before; items of the training part only, repeats allowed.",
         cut=lambda log, _: next_item(log, test, lambda: next_item(tune, valid)),
         k=20,

@@ -122,6 +122,8 @@ def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[
     finder = Finder(catalog, Retriever(catalog, cached, vectors, keywords, behaviour, index=near), Ranker(catalog, vectors, _dials(settings)))
     reader = RuleReader(catalog, _classifier(domain, embedder, warn), cached.query, cache=settings.cache, warn=warn)
     _later(reader.linker.warm)
+    if behaviour is not None:
+        _later(behaviour.warm)
     engine = Engine(
         understand=reader,
         find=finder,

@@ -18,6 +18,7 @@ from zhiyin.learn.behaviour import Behaviour
 from zhiyin.learn.holdout import leave_last_out
 from zhiyin.learn.interest import learn_interest
 from zhiyin.learn.training import Checkpoint, in_service, load, log_key, publish, train, write_arrays
+from zhiyin.retrieve.content import attribute_vectors
 from zhiyin.retrieve.ease import Ease
 from zhiyin.settings import Settings, read_settings
 from zhiyin.testing import NOON, planted_log, planted_vectors, tiny_catalog
@@ -330,3 +331,11 @@ def test_a_log_that_is_imported_during_a_training_is_not_taken_for_learned(setti
     monkeypatch.setattr("zhiyin.trained.train", slow)
     _, place = train_domain(tiny_catalog(), None, lamp_log(), settings)
     assert json.loads((place / "about.json").read_text(encoding="utf-8"))["logs"] == []
+
+
+def test_item_vectors_hold_what_items_share_and_no_more() -> None:
+    casts = tuple((f"only{n}", "everybody", f"pair{n // 2}") for n in range(600))
+    vectors = attribute_vectors({"year": np.linspace(1950, 2000, 600)}, {"cast": casts})
+    assert vectors.shape == (600, 256 + 3)
+    assert not np.allclose(vectors[0, :256], 0.0)
+    assert vectors[:, 0].max() == 0.0  # what everybody has says nothing

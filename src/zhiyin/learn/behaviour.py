@@ -51,6 +51,10 @@ class Behaviour:
         votes = {"collaborative": np.clip(total / best, 0.0, 1.0), **{f"collaborative.{name}": part / best for name, part in by_source.items() if part.any()}}
         return {name: self._by_row(values) for name, values in votes.items()}
 
+    def warm(self) -> None:
+        """Ask once, so that the first like does not wait for scipy."""
+        self.recommender.votes(Histories.one(range(min(1, self.size)), self.size))
+
     def learn(self, past: Past) -> None:
         """Take in the newest event of a past."""
         history = self._history(past)
