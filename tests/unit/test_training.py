@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from zhiyin.backends import open_sources
 from zhiyin.catalog.columns import Catalog
-from zhiyin.errors import CacheError, UnreadableFile
+from zhiyin.errors import CacheError, SettingError, UnreadableFile
 from zhiyin.interactions import Histories, Interactions, Interest
 from zhiyin.learn.behaviour import Behaviour
 from zhiyin.learn.holdout import leave_last_out
@@ -339,3 +340,21 @@ def test_item_vectors_hold_what_items_share_and_no_more() -> None:
     assert vectors.shape == (600, 256 + 3)
     assert not np.allclose(vectors[0, :256], 0.0)
     assert vectors[:, 0].max() == 0.0  # what everybody has says nothing
+
+
+def test_a_model_with_a_transformer_is_served_with_it(settings: Settings) -> None:
+    pytest.importorskip("torch")
+    catalog = tiny_catalog()
+    trained, place = train_domain(catalog, None, lamp_log(120), settings, sequential=True)
+    assert "transformer" in trained.recommender.sources
+    assert json.loads((place / "about.json").read_text(encoding="utf-8"))["sequential"] is True
+    served = load(model_folder(settings, "lamps"), lambda interest: open_sources(interest, np.zeros((1, 1), dtype=np.float32), sequential=True))
+    history = Histories.one([0], 4)
+    np.testing.assert_allclose(served[0].scores(history), trained.recommender.scores(history), atol=1e-5)
+
+
+def test_without_torch_a_transformer_is_a_clear_error_and_nothing_changes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(SettingError, match="torch"):
+        train_domain(tiny_catalog(), None, lamp_log(120), settings, sequential=True)
+    assert in_service(model_folder(settings, "lamps")) is None

@@ -126,6 +126,7 @@ def import_(
 def train(
     domain: DomainOption = None,
     ltr: Annotated[bool, typer.Option("--ltr", help="add LambdaMART trees (needs the extra ltr; minutes)")] = False,
+    sequential: Annotated[bool, typer.Option("--sequential", help="add the transformer (needs the extra torch; minutes)")] = False,
     seed: Annotated[int, typer.Option(min=0, help="the same log and seed give the same model")] = 0,
     fresh: Annotated[bool, typer.Option("--fresh", help="start over instead of going on where an interrupted training stopped")] = False,
     json_: JsonOption = False,
@@ -136,7 +137,7 @@ def train(
     from zhiyin.cli.training import fit_intent, learn_from_logs, ship_vectors
 
     if not (intent or vectors):
-        return learn_from_logs(domain, ltr=ltr, seed=seed, fresh=fresh, as_json=json_)
+        return learn_from_logs(domain, ltr=ltr, sequential=sequential, seed=seed, fresh=fresh, as_json=json_)
     if intent:
         fit_intent(domain or "movies")
     if vectors:

@@ -25,7 +25,7 @@ from zhiyin.understand.classifier import fit, read_samples, samples_key
 _BATCH = 32
 
 
-def learn_from_logs(domain: str | None, *, ltr: bool, seed: int, fresh: bool, as_json: bool) -> int:
+def learn_from_logs(domain: str | None, *, ltr: bool, sequential: bool, seed: int, fresh: bool, as_json: bool) -> int:
     """Train a domain's recommender on its installed ratings and imported events; exit status 4 if there are none."""
     from zhiyin.bootstrap import item_vectors
 
@@ -36,9 +36,11 @@ def learn_from_logs(domain: str | None, *, ltr: bool, seed: int, fresh: bool, as
     try:
         with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
             task = bar.add_task("training", total=None)
-            done = train_domain(
-                catalog, vectors, log, settings, ltr=ltr, seed=seed, fresh=fresh, progress=lambda name, step, steps: bar.update(task, description=name, completed=step, total=steps)
-            )
+
+            def progress(name: str, step: int, steps: int) -> None:
+                bar.update(task, description=name, completed=step, total=steps)
+
+            done = train_domain(catalog, vectors, log, settings, ltr=ltr, sequential=sequential, seed=seed, fresh=fresh, progress=progress)
     except KeyboardInterrupt:
         _say("stopped; the same command goes on from here, and the model in service is as it was")
         raise
