@@ -25,7 +25,7 @@ from zhiyin.evaluate.data import Dataset, read_ml100k, read_sessions
 from zhiyin.evaluate.metrics import ndcg, top
 from zhiyin.evaluate.runs import PROTOCOLS, Protocol, evaluate, item_vectors
 from zhiyin.interactions import Interactions
-from zhiyin.learn.holdout import Split, leave_last_out, next_item
+from zhiyin.learn.holdout import Split, last_events, leave_last_out, next_item
 from zhiyin.learn.training import train
 from zhiyin.ports import Source
 from zhiyin.settings import read_settings
@@ -120,7 +120,7 @@ def fit_seconds(dataset: Dataset) -> str:
     took = []
     for _ in range(3):
         begun = time.perf_counter()
-        train(lambda interest: open_sources(interest, vectors), log, leave_last_out(log))
+        train(lambda interest: open_sources(interest, vectors), log, last_events(log))
         whole = time.perf_counter() - begun
         begun = time.perf_counter()
         for source in open_sources(None, vectors).values():

@@ -78,7 +78,7 @@ def learn_blend(votes: Votes, relevant: Sequence[NDArray[np.int32]], seen: NDArr
     weights = np.full(len(votes), 1.0 / len(votes), dtype=np.float32)
     size = min(against, seen.shape[1])
     for stage in ("random", "hard"):
-        order = random.random(seen.shape, dtype=np.float32) if stage == "random" else -np.tensordot(np.stack(list(votes.values())), weights, axes=(0, 0))
+        order = random.random(seen.shape, dtype=np.float32) if stage == "random" else -Blend(weights=dict(zip(votes, weights, strict=True)))(votes)
         order = np.where(seen, np.inf, np.where(wanted & (stage == "random"), -np.inf, order))
         among = np.argpartition(order, size - 1, axis=1)[:, :size]
         features = np.stack([np.take_along_axis(o, among, axis=1) for o in votes.values()], axis=-1)
