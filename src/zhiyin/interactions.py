@@ -24,10 +24,9 @@ _REPEATS = 2.0  # however often somebody clicks, an item counts at most twice it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interest:
-    """How much an event says about what its user would pick next, in [0, 1]: by kind, by rating, and how that fades.
+    """How much an event says about what its user would pick next, in [0, 1]: by kind, and for ratings by their stars.
 
-    Interest is not taste: a film rated 2 was still chosen to be watched. The half-lives are in events of the same user
-    and in days; `inf` switches one off.
+    Interest is not taste: a film rated 2 was still chosen to be watched. How it fades is said by who asks: `Histories.faded`.
     """
 
     kinds: Mapping[str, float] = field(default_factory=lambda: {kind: max(0.0, weight) for kind, weight in EVENT_WEIGHTS.items()})

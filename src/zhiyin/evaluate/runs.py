@@ -234,12 +234,12 @@ def _judge(ranked: NDArray[np.int32], split: Split, k: int, genres: NDArray[np.f
         f"MAP@{k}": average_precision(ranked, split.relevant, k),
         "Novelty (bits)": novelty(ranked, popularity, k),
     }
+    histories = split.histories()
     if genres is not None:
-        histories = split.histories()
         mix = genre_mix([histories.item[a:b] for a, b in zip(histories.start[:-1], histories.start[1:], strict=True)], genres)
         per_user |= {"Diversity": diversity(ranked, genres, k), "Calibration (KL)": calibration(ranked, mix, genres, k)}
     slices = {
-        "User activity": by_activity(per_user[f"NDCG@{k}"], split.histories().lengths),
+        "User activity": by_activity(per_user[f"NDCG@{k}"], histories.lengths),
         "Item popularity": by_popularity(ndcg, ranked, split.relevant, k, popularity),
     }
     return _Answers(users=split.users, per_user=per_user, exposed=exposure(ranked, items, k), slices=dict(slices), coverage=coverage(ranked, items, k), seconds=seconds)

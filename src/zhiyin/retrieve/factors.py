@@ -27,7 +27,6 @@ class Factors:
         self.items: Floats32 = np.zeros((0, dim), dtype=np.float32)
         self.gram: Floats32 = np.zeros((dim, dim), dtype=np.float32)
         self.turned = self.items.T  # the same in rows by factor, which one vector meets faster
-        self.users = 0
 
     def fit(self, log: Interactions, /) -> None:
         """Item factors, from the seed and the log alone."""
@@ -38,7 +37,6 @@ class Factors:
         turned = seen.T.tocsr()
         random = np.random.default_rng(self.seed)
         items = random.normal(0.0, 0.1 / np.sqrt(self.dim), (seen.shape[1], self.dim)).astype(np.float32)
-        self.users = seen.shape[0]
         with threadpool_limits(1, "blas"):  # thousands of small systems: two threads wait for each other longer than they work
             for _ in range(self.rounds):
                 users = self._solve(seen.data, seen.indices, seen.indptr, items, items.T @ items)
