@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zhiyin.interactions import Histories, Interactions
+    from zhiyin.llm import Claim, LLMChunk, LLMRequest, Trace
     from zhiyin.types import Act, Done, Event, Facets, Fed, ItemId, Profile, Query, Reason, SessionId, Slate, State, Turn, Understanding, UserId, Words
 
 
@@ -36,6 +37,10 @@ class Find(Protocol):
         """What speaks for one item under a query."""
         ...
 
+    def admitted(self, query: Query, slate: Slate, /) -> Slate:
+        """Those of a slate that are in the catalogue, keep every hard wish and are not excluded: the last check before anything is shown."""
+        ...
+
     def learn(self, profile: Profile, /) -> None:
         """Take in the newest event of a profile's history, for everybody's next slate."""
         ...
@@ -52,7 +57,7 @@ class Present(Protocol):
         """The state without wishes and items that this catalogue does not have."""
         ...
 
-    def done(self, act: Act, state: State, text: str, latency_ms: Mapping[str, float], /) -> Done:
+    def done(self, act: Act, state: State, text: str, latency_ms: Mapping[str, float], trace: Trace, /) -> Done:
         """The closing part of a reply."""
         ...
 
@@ -60,8 +65,61 @@ class Present(Protocol):
 class Speak(Protocol):
     """Says it: a stream of pieces whose concatenation is the reply."""
 
-    def __call__(self, act: Act, slate: Slate, state: State, /) -> AsyncGenerator[Words, None]:
-        """The pieces of a reply, in order."""
+    def __call__(self, act: Act, slate: Slate, state: State, trace: Trace, /) -> AsyncGenerator[Words, None]:
+        """The pieces of a reply, in order; what models were asked on the way goes into the trace."""
+        ...
+
+
+class LLM(Protocol):
+    """A large language model. Streaming is the primitive; a completion is a joined stream. Raises `ModelError` and nothing else."""
+
+    @property
+    def name(self) -> str:
+        """Which model answers, for people and for cache keys."""
+        ...
+
+    def stream(self, request: LLMRequest, /) -> AsyncGenerator[LLMChunk, None]:
+        """The answer in pieces; closing the generator stops the model."""
+        ...
+
+    def seconds(self, request: LLMRequest, /) -> float:
+        """How long the whole answer is expected to take; infinite where the model cannot be asked now."""
+        ...
+
+    async def close(self) -> None:
+        """Release what is held."""
+        ...
+
+
+class Reread(Protocol):
+    """A model's reading of a message that the rules were not sure of."""
+
+    async def __call__(self, turn: Turn, state: State, understood: Understanding, trace: Trace, /) -> Understanding:
+        """The rules' understanding with what the model adds and code bears out; the same object where that is nothing. Never raises."""
+        ...
+
+
+class Rewrite(Protocol):
+    """A model's words for a mood or a story that the catalogue's own words do not tell."""
+
+    async def __call__(self, turn: Turn, query: Query, trace: Trace, /) -> Query:
+        """The query with other words and guesses; the same object where there are none. Never raises."""
+        ...
+
+
+class Rerank(Protocol):
+    """A model's order of the best candidates."""
+
+    async def __call__(self, turn: Turn, query: Query, slate: Slate, trace: Trace, /) -> Slate:
+        """The same candidates with `probability`, each risen a bounded number of places at most; the same object where the model has no say. Never raises."""
+        ...
+
+
+class Claims(Protocol):
+    """Reads what a sentence claims, with the words and numbers that understanding reads users by."""
+
+    def __call__(self, sentence: str, /) -> tuple[Claim, ...]:
+        """The claims in the order they stand."""
         ...
 
 

@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from zhiyin.errors import SettingError
 
 
+class ModelSettings(BaseModel):
+    """What can be set of the language model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field("off:", description="the model: openai:MODEL@BASE_URL, llamacpp:PATH (or a name from: zhiyin model list), off:; several with | between them are tried in order")
+    key: SecretStr = Field(SecretStr(""), description="the server's API key")
+    stages: str = Field("understand,rewrite,rank,speak", description="what the model may help with, by commas")
+    frame: Literal["auto", "strict", "free"] = Field("auto", description="speaking one item at a time (strict, for weak or slow models), the whole reply at once (free), or by the measured speed (auto)")
+    context: int = Field(4096, ge=512, description="tokens of context of a model in this process")
+    threads: int = Field(0, ge=0, description="threads of a model in this process; 0 is all cores")
+    parallel: int = Field(2, ge=1, le=64, description="calls at once; more wait")
+    waiting: int = Field(8, ge=0, description="calls that may wait; more are answered without the model")
+    second_look: float = Field(2.5, gt=0.0, description="seconds in which a model may still replace the first cards")
+    first_word: float = Field(4.0, gt=0.0, description="seconds after which the templates speak instead")
+    turn_tokens: int = Field(6000, ge=0, description="tokens a turn may use; 0 is no limit")
+    session_tokens: int = Field(200_000, ge=0, description="tokens a session may use; 0 is no limit")
+    day_tokens: int = Field(0, ge=0, description="tokens a day may use; 0 is no limit")
+    day_money: float = Field(0.0, ge=0.0, description="what a day may cost, in the unit of the prices; 0 is no limit")
+    price_prompt: float = Field(0.0, ge=0.0, description="price of a million tokens of prompt")
+    price_answer: float = Field(0.0, ge=0.0, description="price of a million tokens of answer")
+    ask_below: float = Field(0.6, ge=0.0, le=1.0, description="the rules' confidence under which a model reads the message too")
+
+
 class Settings(BaseSettings):
     """What can be set, and what it is set to."""
 
-    model_config = SettingsConfigDict(env_prefix="ZHIYIN_", extra="forbid", frozen=True, toml_file="zhiyin.toml")
+    model_config = SettingsConfigDict(env_prefix="ZHIYIN_", env_nested_delimiter="__", extra="forbid", frozen=True, toml_file="zhiyin.toml")
 
     domain: str = Field("movies", description="the domain pack: a built-in name or a folder")
     store: str = Field("", description="where conversations are kept: memory:, sqlite:///PATH, or empty for the file in the data folder")
@@ -24,6 +49,7 @@ class Settings(BaseSettings):
     calibration: float = Field(0.0, ge=0.0, le=1.0, description="lists in proportion to what a user likes: 0 is off, 1 is all")
     less_popular: float = Field(0.0, ge=0.0, le=1.0, description="more of the long tail: 0 is off; above .5 relevance suffers")
     exposure: float = Field(0.0, ge=0.0, le=1.0, description="an even chance for items to be shown: 0 is off, 1 is all")
+    llm: ModelSettings = Field(default_factory=ModelSettings, description="the language model (ZHIYIN_LLM__URL and so on, or a table [llm])")
     cache: Path = Field(default_factory=lambda: user_cache_path("zhiyin"), description="folder of what can be made again")
     data: Path = Field(default_factory=lambda: user_data_path("zhiyin"), description="folder of what cannot: conversations, data packs, imports")
 

@@ -199,6 +199,32 @@ class Understanding:
         return max(self.intent, key=lambda name: self.intent[name])
 
 
+# --- what a language model was asked in a turn ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a call took. Tokens of the prompt that came out of a cache are counted in `prompt` and in `cached`."""
+
+    prompt: int = 0
+    cached: int = 0
+    answer: int = 0
+    model: str = ""
+    first: float = 0.0  # seconds to the first piece
+    seconds: float = 0.0  # seconds in all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A question put to a model, as the log keeps it: `slots` and the prompt's version give the prompt back, word by word."""
+
+    purpose: str
+    prompt: str  # "movies/speak.en@1"
+    slots: Mapping[str, str] = field(default_factory=dict)
+    outcome: str = "ok"  # or why nothing came of it: a notice's code
+    usage: Usage = field(default_factory=Usage)
+
+
 # --- events: what is stored --------------------------------------------------------------------------------------
 
 
@@ -220,6 +246,7 @@ class Said:
     items: tuple[ItemId, ...] = ()
     question: str = ""  # the field asked about
     recommendation: str = ""
+    calls: tuple[Call, ...] = ()  # what models were asked on the way
     time: datetime
     type: Literal["said"] = "said"
 
@@ -311,6 +338,8 @@ class Query:
     limit: int = 5
     explore: bool = False  # "surprise me"
     seed: int = 0
+    rewritten: str = ""  # the topic in other words, by a model
+    guesses: tuple[ItemId, ...] = ()  # items a model thinks the topic tells of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,6 +418,7 @@ class Candidate:
     sources: Mapping[str, float] = field(default_factory=dict)
     reasons: tuple[Reason, ...] = ()
     attributes: Mapping[str, Value] = field(default_factory=dict)  # with the variant that matched
+    probability: float | None = None  # P(r|x) among the candidates a model ranked
 
 
 Slate: TypeAlias = tuple[Candidate, ...]
@@ -419,6 +449,7 @@ class Words:
     """A piece of the reply's prose."""
 
     text: str
+    by: Literal["template", "model"] = "template"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -431,6 +462,9 @@ class Done:
     chips: tuple[tuple[str, str, str], ...] = ()  # (wish id, label, the user's words)
     notices: tuple[tuple[str, str], ...] = ()  # (code, text)
     latency_ms: Mapping[str, float] = field(default_factory=dict)
+    model: str = ""  # which language model is connected
+    calls: tuple[Call, ...] = ()
+    withheld: int = 0  # sentences of a model that the catalogue did not bear out
 
 
 Part: TypeAlias = Understood | Shown | Words | Done

@@ -29,7 +29,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 NAMES = [str(path.relative_to(SOURCE)) for path in MODULES]
 
 MODULE_LINES, FUNCTION_LINES, PORT_METHODS = 400, 50, 5
-RAISED = {"types.py": 450}  # limits an ADR raised, by module
+RAISED = {"types.py": 500}  # limits an ADR raised, by module
 HEAVY = {"numpy", "scipy", "pydantic", "openai"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
