@@ -9,11 +9,12 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from platformdirs import user_cache_path
 
 from zhiyin.settings import Settings
 
 CI = bool(os.environ.get("CI"))  # not a setting of ours: the name every CI service sets
-MUST_RUN_IN_CI = {"shared", "films", "model"}
+MUST_RUN_IN_CI = {"shared", "films", "model", "llm"}
 
 
 class NetworkClosed(RuntimeError):
@@ -56,6 +57,16 @@ def _no_network() -> Iterator[None]:
         patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
         patch.setattr(socket, "getaddrinfo", guarded_look_up)
         yield
+
+
+@pytest.fixture(scope="session")
+def small_model() -> Path:
+    """A small real language model on disk, Qwen2.5-Coder-Instruct 0.5B."""
+    path = user_cache_path("zhiyin") / "models" / "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"
+    if not path.is_file():
+        pytest.skip("the small language model is not here: python3 ../shared/tools/get_test_model.py 0.5b")
+    pytest.importorskip("xllamacpp")
+    return path
 
 
 @pytest.fixture

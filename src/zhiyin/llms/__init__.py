@@ -1,0 +1,1 @@
+"""Back ends of the port `LLM`, and the wrappers that share it."""
