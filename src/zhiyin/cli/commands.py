@@ -18,11 +18,14 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Opt-in data packs: ratings and texts under their own licences.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+prompts_app = typer.Typer(help="What language models are asked: prompt files, their versions and their flaws.", no_args_is_help=True)
+app.add_typer(prompts_app, name="prompts")
 
 DomainOption = Annotated[str | None, typer.Option("--domain", help="domain pack: a built-in name (movies, phones) or a folder")]
 ItemsOption = Annotated[Path | None, typer.Option("--items", help="talk about this CSV, JSON, JSONL or Parquet file instead")]
 StoreOption = Annotated[str | None, typer.Option("--store", help="where conversations are kept: memory: or sqlite:///PATH")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
+LanguageOption = Annotated[str, typer.Option("--language", help="en or zh")]
 
 
 def run(arguments: list[str]) -> int:
@@ -191,6 +194,60 @@ def data_remove(name: Annotated[str, typer.Argument(help="a pack's name")]) -> N
     from zhiyin.cli.packs import drop_pack
 
     drop_pack(name)
+
+
+@prompts_app.command("list")
+def prompts_list(domain: DomainOption = None, json_: JsonOption = False) -> None:
+    """Every prompt of a domain, with its versions and where it comes from."""
+    from zhiyin.cli.prompts import list_prompts
+
+    list_prompts(domain, as_json=json_)
+
+
+@prompts_app.command("show")
+def prompts_show(
+    name: Annotated[str | None, typer.Argument(help="a prompt's name, from: zhiyin prompts list")] = None,
+    domain: DomainOption = None,
+    language: LanguageOption = "en",
+    version: Annotated[int | None, typer.Option(min=1, help="an older version")] = None,
+    turn: Annotated[int | None, typer.Option(min=1, help="instead: what models were asked in this turn of a conversation")] = None,
+    session: Annotated[str, typer.Option(help="which conversation")] = "",
+    user: Annotated[str, typer.Option(help="or whose latest one")] = "",
+    store: StoreOption = None,
+) -> None:
+    """A prompt as its file has it; with --turn, the prompts of a stored turn, word by word."""
+    from zhiyin.cli.prompts import show_prompt, show_turn
+
+    if turn is not None:
+        if bool(session) == bool(user):
+            raise typer.BadParameter("--turn needs either --session ID or --user NAME")
+        show_turn(turn, session=session, user=user, name=name, domain=domain, store=store)
+        return
+    if name is None or session or user:
+        raise typer.BadParameter("name a prompt, or a stored turn: --turn N --session ID")
+    show_prompt(name, domain, language, version)
+
+
+@prompts_app.command("lint")
+def prompts_lint(domain: DomainOption = None) -> int:
+    """What is unclear, of one kind or at odds in the prompt files; exit status 1 if anything is."""
+    from zhiyin.cli.prompts import lint_prompts
+
+    return lint_prompts(domain)
+
+
+@prompts_app.command("diff")
+def prompts_diff(
+    name: Annotated[str, typer.Argument(help="a prompt's name, from: zhiyin prompts list")],
+    domain: DomainOption = None,
+    language: LanguageOption = "en",
+    old: Annotated[int | None, typer.Option("--from", min=1, help="a version; default: the one before")] = None,
+    new: Annotated[int | None, typer.Option("--to", min=1, help="a version; default: the active one")] = None,
+) -> None:
+    """What changed between two versions of a prompt, or between the built-in one and yours."""
+    from zhiyin.cli.prompts import diff_prompts
+
+    diff_prompts(name, domain, language, old, new)
 
 
 def _warn(text: str) -> None:
