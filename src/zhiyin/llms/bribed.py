@@ -19,7 +19,7 @@ _ORDER = re.compile(
     re.IGNORECASE,
 )
 _URL = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)|(?:https?://|www\.)[^\s)\"'<>，。；]+", re.IGNORECASE)
-_CONTACT = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:微信|QQ|VX|电话|WeChat)\s*[:：]?\s*\w+|\b1[3-9]\d{9}\b", re.IGNORECASE)
+_CONTACT = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+|(?:微信|QQ|VX|电话|WeChat)\s*[:：]?\s*\w+|\b1[3-9]\d{9}\b", re.IGNORECASE)
 _PRICE_EN = re.compile(r"\bprice\s+(?:of\s+\S+\s+)?(?:is|to|as|at)\s+[^\d\n]{0,4}([\d,.]*\d)", re.IGNORECASE)
 _PRICE_ZH = re.compile(r"(?:价格|售价|价钱)[^\d\n]{0,8}?([\d,.]*\d)\s*元?")
 _RECOMMEND_EN = re.compile(
@@ -48,7 +48,7 @@ def obeyed(request: LLMRequest) -> str:
     orders = [s for s in sentences(unveiled(system)) if _ORDER.search(s)] + sentences(unveiled(rest))
     done = [text for order in orders for text in carried_out(order)]
     leak = [system] if system and any(_LEAK.search(order) for order in orders) else []
-    return "\n".join(dict.fromkeys((*done, *leak, *orders)))
+    return "\n".join((*dict.fromkeys((*done, *leak)), *orders))
 
 
 def carried_out(order: str) -> list[str]:
