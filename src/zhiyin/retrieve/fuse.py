@@ -26,6 +26,8 @@ WEIGHTS: Mapping[str, float] = {
     "wish": 3.0,  # soft wishes met
     "similar": 2.5,  # like the items named
     "dense": 1.8,  # meaning of the words no field covers
+    "rewritten": 0.9,  # meaning of a model's words for them: half of the user's own
+    "guess": 1.5,  # a model thinks they tell of this item: no more than good company for the user's own words
     "keyword": 0.9,  # the words themselves
     "taste": 1.2,  # this user's likes and dislikes
     "collaborative": 1.0,  # what people who did the same did next, and what is made of the same, if a log is there
@@ -43,6 +45,7 @@ _GOOD = 4.0  # stars
 _FALL = 0.02  # of the score: less is no reason to show
 UNDESCRIBED = 0.5
 TOPIC = 200  # characters of a topic that are embedded
+_GUESSED = (1.0, 0.7, 0.5)  # a model's first guess, its second, the others
 
 
 class Retriever:
@@ -95,6 +98,17 @@ class Retriever:
             found["keyword"] = self.keywords.scores(query.topic, len(self.catalog), allowed=None if len(rows) == len(self.catalog) else rows)[rows] * self._described[rows]
             dense = self._dense(query.topic, rows)
             found["dense"] = None if dense is None else dense * self._described[rows]
+        return found | self._by_model(query, rows)
+
+    def _by_model(self, query: Query, rows: NDArray[np.int32]) -> dict[str, Floats | None]:
+        """What speaks for the rows because a model put the topic in other words or thinks of items; nothing without one."""
+        found: dict[str, Floats | None] = {}
+        if query.rewritten:
+            dense = self._dense(query.rewritten, rows)
+            found["rewritten"] = None if dense is None else dense * self._described[rows]
+        guessed = {self.catalog.row[i]: _GUESSED[min(place, len(_GUESSED) - 1)] for place, i in reversed(list(enumerate(query.guesses))) if i in self.catalog.row}
+        if guessed:
+            found["guess"] = np.array([guessed.get(row, 0.0) for row in rows.tolist()])
         return found
 
     def _personal(self, query: Query, rows: NDArray[np.int32]) -> dict[str, Floats]:

@@ -1,0 +1,111 @@
+"""A model's other words for a mood or a story, and the items it thinks they tell of: both only widen the search, nothing is shown on a model's word."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+
+from pydantic import BaseModel, Field
+
+from zhiyin.errors import ModelError
+from zhiyin.llm import LLMRequest, Trace
+from zhiyin.ports import LLM
+from zhiyin.prompting.answers import ask, read_answer, schema_of
+from zhiyin.prompting.prompts import Prompts
+from zhiyin.prompting.untrusted import fence, suspicious
+from zhiyin.text import STOP, is_cjk, plain, segment, tokens
+from zhiyin.types import Call, ItemId, Language, Query, Turn, Usage
+
+Named = Callable[[str], tuple[ItemId, ...]]
+
+GUESSES = 3  # items that a model may propose
+WORDS = 120  # characters of its words that are searched by
+SAID = 400  # characters of a message that it sees
+_REMEMBERED = 256  # topics: "show me others" asks for the same one again
+_NO_WORD = re.compile(r"[^\w\s'-]+|_+")
+
+
+class Rewriting(BaseModel):
+    """What a model makes of a topic: titles it may tell of, and plain words for it."""
+
+    titles: list[str] = Field(default=[], max_length=5)
+    words: str = ""
+
+
+class ModelRewriter:
+    """The `Rewrite` port: asks where the topic has at least `least` content words and nothing to lean on; `named` gives the items that bear a title exactly."""
+
+    def __init__(self, llm: LLM, prompts: Prompts, named: Named, *, least: int = 4, seconds: float = 6.0) -> None:
+        self.llm, self.prompts, self.named = llm, prompts, named
+        self.least, self.seconds = least, seconds
+        for language in Language:  # a prompt without this slot is told of at the start, not in a turn
+            prompts.render("rewrite", language, {"said": ""})
+        self._known: OrderedDict[str, tuple[str, tuple[ItemId, ...]]] = OrderedDict()
+
+    async def __call__(self, turn: Turn, query: Query, trace: Trace, /) -> Query:
+        """The query with the model's words and guesses; the same object where there are none."""
+        if query.basis or content_words(query.topic) < self.least:
+            return query
+        if query.topic not in self._known:
+            made = await self._asked(turn, query.topic, trace)
+            if made is None:
+                return query
+            self._known[query.topic] = made
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        self._known.move_to_end(query.topic)
+        words, guesses = self._known[query.topic]
+        return replace(query, rewritten=words, guesses=guesses) if words or guesses else query
+
+    async def _asked(self, turn: Turn, topic: str, trace: Trace) -> tuple[str, tuple[ItemId, ...]] | None:
+        """A model's words and guesses for a topic; None where it could not be asked."""
+        slots = {"said": fence(_whole(turn.text, topic), SAID)}
+        rendered = self.prompts.render("rewrite", Language.ZH if is_cjk(topic) else Language.EN, slots)
+        request = LLMRequest(
+            messages=rendered.messages,
+            purpose="rewrite",
+            max_tokens=rendered.max_tokens,
+            seconds=self.seconds,
+            schema=schema_of(Rewriting),
+            session=turn.session,
+            turn=trace.turn,
+            prompt=rendered.id,
+        )
+        call = Call(purpose="rewrite", prompt=rendered.id, slots=slots)
+        if self.llm.seconds(request) > self.seconds:
+            trace.calls.append(replace(call, outcome="skipped"))
+            return None
+        try:
+            answer = await ask(self.llm, request)
+            call = replace(call, usage=answer.usage or Usage())
+            found = read_answer(answer.text, Rewriting)
+        except ModelError as error:
+            trace.calls.append(replace(call, outcome=error.code))
+            trace.note(error.code)
+            return None
+        trace.calls.append(call)
+        named = dict.fromkeys(items[0] for title in found.titles if (items := self.named(title)))
+        return searchable(found.words), tuple(named)[:GUESSES]
+
+
+def searchable(words: str) -> str:
+    """A model's words as a search takes them: one line of at most 120 characters of words; none where they give orders or hold no letter."""
+    if suspicious(words):
+        return ""
+    clean = fence(" ".join(_NO_WORD.sub(" ", fence(words, 2 * WORDS)).split()), WORDS).rstrip("…")
+    return clean if any(c.isalpha() for c in clean) else ""
+
+
+def content_words(text: str) -> int:
+    """How many words of a topic carry a meaning."""
+    text = plain(text)
+    words = [w.strip() for w in segment(text)] if is_cjk(text) else [t.text for t in tokens(text) if len(t.text) > 2]
+    return sum(len(w) > 1 and w not in STOP and not w.isdigit() for w in words)
+
+
+def _whole(text: str, topic: str) -> str:
+    """The message where the topic is of it, since it tells the story whole; else the topic, which an earlier one was about."""
+    said = {t.text for t in tokens(plain(text))}
+    return text if all(t.text in said for t in tokens(topic)) else topic
