@@ -46,9 +46,10 @@ class FakeServer:
     counts: bool = True  # tells usage
     timings: bool = False  # llama.cpp's own counts
     cuts: int = 0  # tokens that are kept of a prompt, the last ones, without a word
+    room: int = 4096  # words; more are refused
     says: Callable[[str], str] = lambda _: "Rain is water that falls."
     thinks: str = ""  # as `reasoning_content`, before the answer
-    whole: bool = False  # all pieces at the end
+    whole: bool = False  # all pieces at once, when the last is made
     tops: tuple[tuple[str, float], ...] = ((" A", -0.3), ("B", -1.5), ("a", -2.0))
     seen: list[Body] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -98,7 +99,10 @@ class FakeServer:
         if self.mode is Mode.PAGE:
             return await _send(writer, 200, "<html>hello</html>", "text/html")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n")
-        async for event in self._events(body):
+        events = self._events(body)
+        if self.whole:
+            events = _at_once(b"".join([event async for event in events]), 0.02 * body.get("max_tokens", 0))
+        async for event in events:
             writer.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
             await writer.drain()
         if self.mode is not Mode.BREAKS:
@@ -118,7 +122,7 @@ class FakeServer:
             return 400, error_of(f"odd request by {self.keys[-1]}")
         if body["model"] != MODEL:
             return 404, error_of(f"The model `{body['model']}` does not exist")
-        if self.mode is Mode.NO_ROOM:
+        if self.mode is Mode.NO_ROOM or sum(len(message["content"].split()) for message in body["messages"]) > self.room:
             return 400, error_of("request (6030 tokens) exceeds the available context size (4096 tokens), try increasing it")
         for word in sorted(self.refused):
             if f'"{word}"' in json.dumps({k: v for k, v in body.items() if k != "messages"}):
@@ -204,6 +208,11 @@ def _delta(delta: Body, logprobs: Body | None = None, finish: str | None = None)
     return _event({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": MODEL, "choices": [choice]})
 
 
+async def _at_once(events: bytes, seconds: float) -> AsyncIterator[bytes]:
+    await asyncio.sleep(seconds)
+    yield events
+
+
 async def _send(writer: asyncio.StreamWriter, status: int, value: object, kind: str = "application/json") -> None:
     content = value.encode() if isinstance(value, str) else json.dumps(value).encode()
     writer.write(f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(content)}\r\nConnection: close\r\n\r\n".encode() + content)
@@ -218,7 +227,5 @@ async def serving(**given: Any) -> AsyncIterator[FakeServer]:
     fake.port = server.sockets[0].getsockname()[1]
     async with server:
         yield fake
-        for call in fake.calls:
-            call.cancel()
-        await asyncio.gather(*fake.calls, return_exceptions=True)
+        await asyncio.wait_for(asyncio.gather(*fake.calls), 10)  # clients have hung up; a cancelled call would be logged as an error
         await asyncio.sleep(0)  # transports close at the loop's next turn
