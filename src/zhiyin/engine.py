@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 import zlib
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from zhiyin.errors import ControlError
+from zhiyin.errors import ControlError, ModelTooSlow
+from zhiyin.llm import Trace
 from zhiyin.policy import decide, plan
-from zhiyin.ports import Find, Present, Speak, Store, Understand
+from zhiyin.ports import LLM, Find, Present, Rerank, Reread, Rewrite, Speak, Store, Understand
 from zhiyin.profile import read_profile, weigh
 from zhiyin.state import advance, replay
 from zhiyin.types import (
@@ -31,11 +34,13 @@ from zhiyin.types import (
     Slate,
     State,
     Turn,
+    Understanding,
     Understood,
     Undone,
     UserId,
 )
 
+RANKED = 20  # candidates that a model may order
 _SESSIONS_KEPT = 256  # live in memory
 _SESSIONS_READ = 40  # of a user, for taste; older ones have faded
 
@@ -54,58 +59,145 @@ class _Session:
         return frozenset(f.item for f in self.before if f.kind in DONE_EVENTS)
 
 
-class Engine:
-    """Conversations over one catalogue. All parts come from outside: see `bootstrap.py`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """What a language model may change of a turn after its first cards have left, and how long it may take for all of it."""
 
-    def __init__(self, *, understand: Understand, find: Find, speak: Speak, present: Present, store: Store, clock: Callable[[], datetime]) -> None:
+    reread: Reread | None = None
+    rewrite: Rewrite | None = None
+    rerank: Rerank | None = None
+    seconds: float = 2.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """One way through a turn: what was heard, the state it led to, what to look for, what to do, what was found."""
+
+    heard: Heard
+    state: State
+    query: Query
+    act: Act
+    slate: Slate = ()
+
+
+class Engine:
+    """Conversations over one catalogue. All parts come from outside: see `bootstrap.py`. Without `advice` no model has a say in what is shown."""
+
+    def __init__(
+        self,
+        *,
+        understand: Understand,
+        find: Find,
+        speak: Speak,
+        present: Present,
+        store: Store,
+        clock: Callable[[], datetime],
+        advice: Advice | None = None,
+        model: LLM | None = None,
+    ) -> None:
         self.understand, self.find, self.speak, self.present, self.store = understand, find, speak, present, store
-        self.clock = clock
+        self.clock, self.advice, self.model = clock, advice, model
         self._live: OrderedDict[tuple[SessionId, UserId], _Session] = OrderedDict()
 
     async def answer(self, turn: Turn, *, limit: int | None = None) -> AsyncGenerator[Part, None]:
-        """The parts of the reply to one message, in order: Understood, Shown, Words ..., Done. `limit` is the slate's size unless the words say one."""
+        """The parts of the reply to one message, in order: Understood, Shown, Words ..., Done. `limit` is the slate's size unless the words say one.
+
+        Where a model's second look changed anything, Understood and Shown come once more before the first word, under the same recommendation id.
+        """
         watch = _Watch()
         live = await self._session(turn.session, turn.user)
+        trace = Trace(session=turn.session, turn=live.state.turn + 1)
         understanding = self.understand(turn, live.state)
-        heard = Heard(turn=turn, understanding=understanding)
-        state = advance(live.state, heard)
         watch.lap("understand")
-
-        query = plan(state, self._profile(live, state, turn.time), seed=_seed(turn.session, state.turn))
-        query = replace(query, exclude=query.exclude | live.done_before)
-        if limit and state.count is None:
-            query = replace(query, limit=limit)
-        act = decide(state, query, self.find.facets(query))
+        way = self._way(turn, live, understanding, limit)
         watch.lap("decide")
-        act = self._with_reasons(act, live)
-        yield Understood(understanding=understanding, state=state, act=act)
+        yield Understood(understanding=understanding, state=way.state, act=way.act)
 
-        slate = self.find.slate(query) if act.kind == "recommend" else ()
-        slate = self.present.slate(slate, state)
-        recommendation = uuid.uuid4().hex if slate else ""
+        way = self._found(way)
+        recommendation = uuid.uuid4().hex
         watch.lap("retrieve")
-        yield Shown(slate=slate, recommendation=recommendation)
+        yield Shown(slate=way.slate, recommendation=recommendation if way.slate else "")
         watch.stamp("cards")
 
         spoken: list[str] = []
         try:
-            async for words in self.speak(act, slate, state):
-                spoken.append(words.text)
-                yield words
+            if self.advice is not None:
+                first, way = way, await self._second_look(turn, live, way, trace, limit)
+                watch.lap("second_look")
+                if way is not first:
+                    yield Understood(understanding=way.heard.understanding, state=way.state, act=way.act)
+                    yield Shown(slate=way.slate, recommendation=recommendation if way.slate else "")
+            async with aclosing(self.speak(way.act, way.slate, way.state, trace)) as words:
+                async for piece in words:
+                    spoken.append(piece.text)
+                    if len(spoken) == 1:
+                        watch.stamp("first_word")
+                    yield piece
         finally:  # also when the user hangs up halfway
-            said = Said(
-                act=act.kind,
-                text="".join(spoken),
-                items=tuple(c.item.id for c in slate),
-                question=act.question.field if act.question else "",
-                recommendation=recommendation,
-                time=turn.time,
-            )
-            await self.store.append(turn.session, turn.user, heard, said)
-            live.state = advance(state, said)
-            live.reasons.update((c.item.id, query) for c in slate)
+            await self._remember(turn, live, way, trace, text="".join(spoken), recommendation=recommendation)
         watch.lap("speak")
-        yield self.present.done(replace(act, query=query), state, "".join(spoken), watch.times())
+        yield self.present.done(replace(way.act, query=way.query), way.state, "".join(spoken), watch.times(), trace)
+
+    def _way(self, turn: Turn, live: _Session, understanding: Understanding, limit: int | None) -> _Way:
+        """What an understanding leads to, up to the act; nothing is looked for yet."""
+        heard = Heard(turn=turn, understanding=understanding)
+        state = advance(live.state, heard)
+        query = plan(state, self._profile(live, state, turn.time), seed=_seed(turn.session, state.turn))
+        query = replace(query, exclude=query.exclude | live.done_before)
+        if limit and state.count is None:
+            query = replace(query, limit=limit)
+        act = self._with_reasons(decide(state, query, self.find.facets(query)), live)
+        return _Way(heard=heard, state=state, query=query, act=act)
+
+    def _found(self, way: _Way) -> _Way:
+        """The way with its slate, if its act shows one."""
+        slate = self.find.slate(way.query) if way.act.kind == "recommend" else ()
+        return replace(way, slate=self.present.slate(slate, way.state))
+
+    async def _second_look(self, turn: Turn, live: _Session, way: _Way, trace: Trace, limit: int | None) -> _Way:
+        """The way after a model's reading, rewriting and ranking, as far as they got in time; the same object where nothing changed."""
+        advice = self.advice
+        if advice is None:
+            return way
+        try:
+            async with asyncio.timeout(advice.seconds):
+                if advice.reread is not None:
+                    understanding = await advice.reread(turn, live.state, way.heard.understanding, trace)
+                    if understanding is not way.heard.understanding:
+                        way = self._found(self._way(turn, live, understanding, limit))
+                if advice.rewrite is not None and way.act.kind == "recommend":
+                    query = await advice.rewrite(turn, way.query, trace)
+                    if query is not way.query:
+                        way = self._found(replace(way, query=query, act=replace(way.act, query=query)))
+                if advice.rerank is not None and way.slate:
+                    way = await self._reranked(turn, way, trace, advice.rerank)
+        except TimeoutError:
+            trace.note(ModelTooSlow.code)
+        return way
+
+    async def _reranked(self, turn: Turn, way: _Way, trace: Trace, rerank: Rerank) -> _Way:
+        """The best candidates in the order that a model had a say in, checked once more."""
+        candidates = self.find.slate(replace(way.query, limit=max(RANKED, way.query.limit)))
+        ranked = await rerank(turn, way.query, candidates, trace)
+        if ranked is candidates:
+            return way
+        slate = self.find.admitted(way.query, ranked)[: way.query.limit]
+        return replace(way, slate=self.present.slate(slate, way.state))
+
+    async def _remember(self, turn: Turn, live: _Session, way: _Way, trace: Trace, *, text: str, recommendation: str) -> None:
+        """Keep what was heard and said."""
+        said = Said(
+            act=way.act.kind,
+            text=text,
+            items=tuple(c.item.id for c in way.slate),
+            question=way.act.question.field if way.act.question else "",
+            recommendation=recommendation if way.slate else "",
+            calls=tuple(trace.calls),
+            time=turn.time,
+        )
+        await self.store.append(turn.session, turn.user, way.heard, said)
+        live.state = advance(way.state, said)
+        live.reasons.update((c.item.id, way.query) for c in way.slate)
 
     async def feed(self, session: SessionId, user: UserId, kind: str, place: int, value: float | None = None) -> Fed:
         """Take feedback on the n-th item of the last slate (1-based). Raises `ControlError` if there is none."""
@@ -138,8 +230,10 @@ class Engine:
         return self.find.slate(query)
 
     async def close(self) -> None:
-        """Release the store."""
+        """Release the store and the model."""
         await self.store.close()
+        if self.model is not None:
+            await self.model.close()
 
     # --- sessions ---
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Literal
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError, TomlConfigSettingsSource
 
 from zhiyin.errors import SettingError
 
@@ -17,10 +20,14 @@ class ModelSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str = Field("off:", description="the model: openai:MODEL@BASE_URL, llamacpp:PATH (or a name from: zhiyin model list), off:; several with | between them are tried in order")
+    url: str = Field(
+        "off:", description="the model: openai:MODEL@BASE_URL, llamacpp:PATH (or a name from: zhiyin model list), off:; several with | between them are tried in order"
+    )
     key: SecretStr = Field(SecretStr(""), description="the server's API key")
     stages: str = Field("understand,rewrite,rank,speak", description="what the model may help with, by commas")
-    frame: Literal["auto", "strict", "free"] = Field("auto", description="speaking one item at a time (strict, for weak or slow models), the whole reply at once (free), or by the measured speed (auto)")
+    frame: Literal["auto", "strict", "free"] = Field(
+        "auto", description="speaking one item at a time (strict, for weak or slow models), the whole reply at once (free), or by the measured speed (auto)"
+    )
     context: int = Field(4096, ge=512, description="tokens of context of a model in this process")
     threads: int = Field(0, ge=0, description="threads of a model in this process; 0 is all cores")
     parallel: int = Field(2, ge=1, le=64, description="calls at once; more wait")
@@ -49,7 +56,7 @@ class Settings(BaseSettings):
     calibration: float = Field(0.0, ge=0.0, le=1.0, description="lists in proportion to what a user likes: 0 is off, 1 is all")
     less_popular: float = Field(0.0, ge=0.0, le=1.0, description="more of the long tail: 0 is off; above .5 relevance suffers")
     exposure: float = Field(0.0, ge=0.0, le=1.0, description="an even chance for items to be shown: 0 is off, 1 is all")
-    llm: ModelSettings = Field(default_factory=ModelSettings, description="the language model (ZHIYIN_LLM__URL and so on, or a table [llm])")
+    llm: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate({}), description="the language model (ZHIYIN_LLM__URL and so on, or a table [llm])")
     cache: Path = Field(default_factory=lambda: user_cache_path("zhiyin"), description="folder of what can be made again")
     data: Path = Field(default_factory=lambda: user_data_path("zhiyin"), description="folder of what cannot: conversations, data packs, imports")
 
@@ -71,12 +78,35 @@ def read_settings(**given: object) -> Settings:
     try:
         return Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]  # pydantic checks the values
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_input=False)[0]  # the input may be a key
         name = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(Settings.model_fields)
-        raise SettingError(f"setting {name!r}: {first['msg']}", hint=f"Settings are {known}; see: zhiyin doctor") from error
+        raise SettingError(f"setting {name!r}: {first['msg']}", hint=f"Settings are {', '.join(names())}; see: zhiyin doctor") from None
+    except (SettingsError, TOMLDecodeError) as error:
+        raise SettingError(f"the settings cannot be read: {error}", hint="Look at zhiyin.toml in this folder and at the ZHIYIN_ variables") from None
+
+
+def names() -> list[str]:
+    """Every setting, those of the language model as `llm.NAME`."""
+    return [f"{name}.{inner}" if inner else name for name, inner in _names()]
 
 
 def sources(settings: Settings) -> dict[str, str]:
     """Where each setting's value came from: default or set."""
-    return {name: "set" if name in settings.model_fields_set else "default" for name in type(settings).model_fields}
+    return {name: "set" if _is_set(settings, name) else "default" for name in names()}
+
+
+def value_of(settings: Settings, name: str) -> object:
+    """What a setting is set to; `llm.url` and the like too."""
+    return attrgetter(name)(settings)
+
+
+def _names() -> Iterator[tuple[str, str]]:
+    for name, setting in Settings.model_fields.items():
+        inner = setting.annotation.model_fields if isinstance(setting.annotation, type) and issubclass(setting.annotation, BaseModel) else ("",)
+        yield from ((name, one) for one in inner)
+
+
+def _is_set(settings: Settings, name: str) -> bool:
+    holder, _, last = name.rpartition(".")
+    model = value_of(settings, holder) if holder else settings
+    return isinstance(model, BaseModel) and last in model.model_fields_set

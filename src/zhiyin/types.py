@@ -464,7 +464,8 @@ class Done:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     model: str = ""  # which language model is connected
     calls: tuple[Call, ...] = ()
-    withheld: int = 0  # sentences of a model that the catalogue did not bear out
+    said: int = 0  # sentences of a model in the text
+    withheld: int = 0  # and those that the catalogue did not bear out
 
 
 Part: TypeAlias = Understood | Shown | Words | Done

@@ -73,10 +73,22 @@ def reply_json(reply: Reply, catalog: Catalog) -> Json:
         "question": question_json(reply.done.question),
         "chips": [{"constraint": i, "label": label, "source": source} for i, label, source in reply.done.chips],
         "reply": reply.done.text,
-        "model": None,
+        "model": _model(reply.done),
         "notices": [{"code": code, "text": text} for code, text in reply.done.notices],
         "latency_ms": dict(reply.done.latency_ms),
     }
+
+
+def _model(done: Done) -> Json | None:
+    """What the language model did in this turn; null where none is connected."""
+    if not done.model:
+        return None
+    calls = [
+        {"purpose": c.purpose, "prompt": c.prompt, "outcome": c.outcome, "prompt_tokens": c.usage.prompt, "cached_tokens": c.usage.cached,
+         "answer_tokens": c.usage.answer, "first_s": round(c.usage.first, 3), "seconds": round(c.usage.seconds, 3)}
+        for c in done.calls
+    ]  # fmt: skip
+    return {"name": done.model, "sentences": done.said, "withheld": done.withheld, "calls": calls}
 
 
 def wish_json(wish: Wish) -> Json:
@@ -93,6 +105,7 @@ def candidate_json(candidate: Candidate) -> Json:
         **_about(candidate.item),
         "score": candidate.score,
         "sources": dict(candidate.sources),
+        **({} if candidate.probability is None else {"probability": round(candidate.probability, 4)}),
         "attributes": {name: _attribute(value) for name, value in candidate.attributes.items()},
         **({"variants": [{k: int(v) if float(v).is_integer() else v for k, v in variant.items()} for variant in candidate.item.variants]} if candidate.item.variants else {}),
         "description": dict(candidate.item.texts),

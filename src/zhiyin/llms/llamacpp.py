@@ -7,8 +7,10 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import AsyncGenerator, Mapping
+import weakref
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 STOPS_WITHIN = 0.16  # seconds that a batch of prompt is sized for: a call that nobody waits for any more ends after the batch under way
 _BYTES_A_SECOND = 2.5e10  # weights times tokens that a core reads in a second, about; only until the speed was probed
 _PREFIXES_MIB = 512  # memory for prompt prefixes that are not in a slot at the moment
+_PATIENCE = 10.0  # seconds that a closing waits for a call's last batch, or for loading to end
 _LETTERS = 20  # most likely first tokens whose probabilities are asked for
 
 
@@ -35,12 +38,13 @@ class LlamaCpp:
         self.path, self.context, self.parallel = path, context, parallel
         self._cores = threads or os.cpu_count() or 1
         self._batch = batch_size(speed or self._guessed_speed())
-        self._loaded: Future[xllamacpp.Server] = Future()
+        self._house = _House()
         try:
             import xllamacpp  # noqa: PLC0415  # an extra, and heavy
         except ImportError as error:
             raise SettingError("models in this process need xllamacpp, which is not installed", hint="pip install 'zhiyin[local]'") from error
-        threading.Thread(target=self._load, args=(xllamacpp,), name="load-model", daemon=True).start()
+        self._house.run(self._load, xllamacpp)
+        self._closed = weakref.finalize(self, self._house.clear)  # also when the program ends: llama.cpp's threads must be gone before the interpreter is
 
     @property
     def name(self) -> str:
@@ -53,14 +57,15 @@ class LlamaCpp:
 
     async def stream(self, request: LLMRequest, /) -> AsyncGenerator[LLMChunk, None]:
         """The answer in pieces; once the generator is closed the model stops after the token, or the batch of prompt, under way."""
-        server = await asyncio.shield(asyncio.wrap_future(self._loaded))
+        server = await asyncio.shield(asyncio.wrap_future(self._house.server))
         loop = asyncio.get_running_loop()
         pieces: asyncio.Queue[str | BaseException | None] = asyncio.Queue()
-        gone = threading.Event()
+        gone = self._house.event()
 
         def tell(piece: str | BaseException | None) -> None:
             if not gone.is_set():
-                loop.call_soon_threadsafe(pieces.put_nowait, piece)
+                with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+                    loop.call_soon_threadsafe(pieces.put_nowait, piece)
 
         def take(piece: str) -> bool:
             tell(piece)
@@ -73,7 +78,7 @@ class LlamaCpp:
             except (RuntimeError, ValueError) as error:
                 tell(error)
 
-        threading.Thread(target=work, name="ask-model", daemon=True).start()
+        self._house.run(work)
         try:
             while (piece := await pieces.get()) is not None:
                 if isinstance(piece, BaseException):
@@ -82,14 +87,11 @@ class LlamaCpp:
                 if chunk is not None:
                     yield chunk
         finally:
-            gone.set()
+            self._house.end(gone)
 
     async def close(self) -> None:
-        """Unload the model, off the event loop; calls under way end first."""
-        if self._loaded.done() and self._loaded.exception() is None:
-            self._loaded = Future()
-            self._loaded.set_exception(ModelUnreachable(f"the model {self.name} was closed"))
-        await asyncio.sleep(0)
+        """Stop the calls under way and unload the model; later calls raise `ModelUnreachable`."""
+        await asyncio.to_thread(self._closed)
 
     # --- inside ---
 
@@ -106,9 +108,9 @@ class LlamaCpp:
         params.api_keys = [secrets.token_hex(16)]  # its loopback door, which nobody here uses, stays shut
         params.ui = params.endpoint_slots = False
         try:
-            self._loaded.set_result(xllamacpp.Server(params))
+            self._house.server.set_result(xllamacpp.Server(params))
         except (RuntimeError, ValueError) as error:
-            self._loaded.set_exception(ModelFileError(f"{self.path} cannot be loaded as a model: {error}", hint="See which files are sound: zhiyin model list"))
+            self._house.server.set_exception(ModelFileError(f"{self.path} cannot be loaded as a model: {error}", hint="See which files are sound: zhiyin model list"))
 
     def _guessed_speed(self) -> float:
         size = self.path.stat().st_size if self.path.is_file() else 0
@@ -157,6 +159,43 @@ class LlamaCpp:
         if error.get("code") == 503:
             return ModelBusy(f"the model {self.name} is not ready: {message}")
         return ModelUnreachable(f"the model {self.name} failed: {message}")
+
+
+class _House:
+    """The loaded model and the threads that run in it."""
+
+    def __init__(self) -> None:
+        self.server: Future[xllamacpp.Server] = Future()
+        self._threads: list[threading.Thread] = []
+        self._events: set[threading.Event] = set()
+
+    def run(self, work: Callable[..., None], *given: object) -> None:
+        """Do it in a thread of its own."""
+        self._threads = [t for t in self._threads if t.is_alive()]
+        thread = threading.Thread(target=work, args=given, name="language-model", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def event(self) -> threading.Event:
+        """What ends a call once it is set."""
+        event = threading.Event()
+        self._events.add(event)
+        return event
+
+    def end(self, event: threading.Event) -> None:
+        """End a call."""
+        event.set()
+        self._events.discard(event)
+
+    def clear(self) -> None:
+        """End all calls, wait for their threads, let the model go."""
+        for event in tuple(self._events):
+            self.end(event)
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(_PATIENCE)
+        self.server = Future()
+        self.server.set_exception(ModelUnreachable("the model was closed"))
 
 
 def batch_size(speed: float) -> int:

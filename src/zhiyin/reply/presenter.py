@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from zhiyin.llm import Trace
 from zhiyin.reply.speaker import TemplateSpeaker
 from zhiyin.reply.wording import Wording
 from zhiyin.types import Act, Done, Notice, Question, Slate, State
@@ -13,8 +14,8 @@ from zhiyin.types import Act, Done, Notice, Question, Slate, State
 class Presenter:
     """The `Present` port."""
 
-    def __init__(self, speaker: TemplateSpeaker, wording: Wording, standing: tuple[Notice, ...] = ()) -> None:
-        self.speaker, self.wording = speaker, wording
+    def __init__(self, speaker: TemplateSpeaker, wording: Wording, standing: tuple[Notice, ...] = (), model: str = "") -> None:
+        self.speaker, self.wording, self.model = speaker, wording, model
         self.standing = standing  # notices of every reply: no model, a stand-in embedder
 
     def slate(self, slate: Slate, state: State, /) -> Slate:
@@ -29,7 +30,7 @@ class Presenter:
         slate, focus, basis = (tuple(i for i in ids if i in row) for ids in (state.slate, state.focus, state.basis))
         return replace(state, wishes=wishes, slate=slate, focus=focus, basis=basis, question=state.question if state.question in fields else "")
 
-    def done(self, act: Act, state: State, text: str, latency_ms: Mapping[str, float], /) -> Done:
+    def done(self, act: Act, state: State, text: str, latency_ms: Mapping[str, float], trace: Trace, /) -> Done:
         """The closing part."""
         language = str(state.language)
         return Done(
@@ -37,8 +38,12 @@ class Presenter:
             question=self._question(act.question, state, language) if act.question else None,
             offers=tuple(replace(o, text=self.wording.offer(o, language)) for o in act.offers),
             chips=tuple((w.id, self.wording.wish(w, language), w.source) for w in state.wishes),
-            notices=tuple(dict.fromkeys((n.code, self.speaker.notice(n, language)) for n in (*act.notices, *self.standing))),
+            notices=tuple(dict.fromkeys((n.code, self.speaker.notice(n, language)) for n in (*act.notices, *trace.notices, *self.standing))),
             latency_ms=latency_ms,
+            model=self.model,
+            calls=tuple(trace.calls),
+            said=trace.said,
+            withheld=len(trace.withheld),
         )
 
     def _question(self, question: Question, state: State, language: str) -> Question:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 import zlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,12 +13,19 @@ import numpy as np
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Field
+from zhiyin.llm import Trace
 from zhiyin.reply.wording import Wording
 from zhiyin.types import Act, Candidate, Item, Notice, Op, Query, Question, Slate, State, Wish, Words
 
 Texts = Mapping[str, Mapping[str, Sequence[str]]]
 _SHOWN_FACTS = 3
 _MAX_REASONS_SAID = 2
+_SAID_NOTICES = frozenset({"out_of_range", "implausible", "converted", "unknown_title", "truncated", "too_many", "not_checked"})
+
+
+def joined(sentence: str, language: str, *, first: bool) -> str:
+    """A sentence as it follows the one before."""
+    return sentence if first or sentence.startswith("\n") or language == "zh" else " " + sentence
 
 
 @lru_cache(maxsize=4)
@@ -26,40 +34,37 @@ def texts(language: str) -> Texts:
     return tomllib.loads((Path(__file__).parent / "texts" / f"{language}.toml").read_text(encoding="utf-8"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """A reply's sentences by what may happen to them: a model's own may stand for `body` only."""
+
+    lead: tuple[str, ...] = ()  # notices, and what must be said as it is
+    body: tuple[str, ...] = ()
+    tail: tuple[str, ...] = ()  # the question that `Done` carries, and other last words
+
+    @property
+    def sentences(self) -> list[str]:
+        """All of it, each once."""
+        return [line for line in dict.fromkeys((*self.lead, *self.body, *self.tail)) if line]
+
+
 class TemplateSpeaker:
     """The `Speak` port from templates."""
 
     def __init__(self, catalog: Catalog, wording: Wording) -> None:
         self.catalog, self.domain, self.wording = catalog, catalog.domain, wording
 
-    async def __call__(self, act: Act, slate: Slate, state: State, /) -> AsyncGenerator[Words, None]:
+    async def __call__(self, act: Act, slate: Slate, state: State, trace: Trace, /) -> AsyncGenerator[Words, None]:
         """The reply, sentence by sentence."""
-        gap = "" if state.language == "zh" else " "
-        for number, sentence in enumerate(self.sentences(act, slate, state)):
-            yield Words(text=sentence if number == 0 else ("" if sentence.startswith("\n") else gap) + sentence)
+        for number, sentence in enumerate(self.script(act, slate, state).sentences):
+            yield Words(text=joined(sentence, str(state.language), first=number == 0))
 
-    def sentences(self, act: Act, slate: Slate, state: State) -> list[str]:
+    def script(self, act: Act, slate: Slate, state: State) -> Script:
         """The sentences of a reply."""
         said = _Sayer(self, state)
-        lines = [
-            t for n in act.notices if n.code in {"out_of_range", "implausible", "converted", "unknown_title", "truncated", "too_many", "not_checked"} and (t := said.notice(n))
-        ]
-        match act.kind:
-            case "recommend":
-                lines += said.recommend(act, slate)
-            case "clarify":
-                lines += said.clarify(act)
-            case "answer":
-                lines += said.answer(act)
-            case "compare":
-                lines += said.compare(act)
-            case "explain":
-                lines += said.explain(act)
-            case "relax":
-                lines += said.relax(act)
-            case _:
-                lines.append(said.pick(act.kind, act.mode, titles=self.wording.titles(act.items, said.language)))
-        return [line for line in dict.fromkeys(lines) if line]
+        notices = [t for n in act.notices if n.code in _SAID_NOTICES and (t := said.notice(n))]
+        script = said.script(act, slate)
+        return replace(script, lead=(*notices, *script.lead))
 
     def notice(self, notice: Notice, language: str) -> str:
         """A notice in words."""
@@ -103,28 +108,36 @@ class _Sayer:
 
     # --- acts ---
 
-    def recommend(self, act: Act, slate: Slate) -> list[str]:
+    def script(self, act: Act, slate: Slate) -> Script:
+        """What is said of an act, without the notices that go before."""
+        match act.kind:
+            case "recommend":
+                return self.recommend(act, slate)
+            case "clarify":
+                return Script(body=(self.pick("clarify", act.mode),), tail=(self.question(act.question),) if act.question else ())
+            case "answer":
+                return Script(lead=tuple(self.answer(act)))
+            case "compare":
+                return Script(lead=tuple(self.compare(act)))
+            case "explain":
+                return Script(body=tuple(self.explain(act)))
+            case "relax":
+                return Script(lead=tuple(self.relax(act)))
+            case _:
+                return Script(body=(self.pick(act.kind, act.mode, titles=self.wording.titles(act.items, self.language)),))
+
+    def recommend(self, act: Act, slate: Slate) -> Script:
         query = act.query or Query()
         wishes = self.wording.wishes(query.wishes, self.language)
         counted = self.wording.counted(len(slate), self.language)
         mode = act.mode if wishes or act.mode not in {"new", "refined", "undone"} else "new_plain"
-        lines = [self.pick("recommend", mode, counted=counted, wishes=wishes, basis=self.wording.titles(query.basis[:3], self.language))]
+        lead = self.pick("recommend", mode, counted=counted, wishes=wishes, basis=self.wording.titles(query.basis[:3], self.language))
         # The wishes were just named; of the first item, what else speaks for it is worth saying.
         own = [r for r in slate[0].reasons if r.kind != "wish"] or list(slate[0].reasons) if slate else []
-        reasons = [self.wording.reason(r, self.language) for r in own[:_MAX_REASONS_SAID]]
-        if reasons:
-            joined = ("，" if self.language == "zh" else "; ").join(reasons)
-            lines.append(self.pick("recommend", "first", title=self.wording.title(slate[0].item, self.language, marked=True), reason=joined))
-        lines += [self.notice(n) for n in act.notices if n.code == "few"]
-        if act.question:
-            lines.append(self.question(act.question))
-        return lines
-
-    def clarify(self, act: Act) -> list[str]:
-        lines = [self.pick("clarify", act.mode)]
-        if act.question:
-            lines.append(self.question(act.question))
-        return lines
+        reasons = ("，" if self.language == "zh" else "; ").join(self.wording.reason(r, self.language) for r in own[:_MAX_REASONS_SAID])
+        first = (self.pick("recommend", "first", title=self.wording.title(slate[0].item, self.language, marked=True), reason=reasons),) if reasons else ()
+        few = tuple(self.notice(n) for n in act.notices if n.code == "few")
+        return Script(lead=(lead,), body=first, tail=(*few, *([self.question(act.question)] if act.question else ())))
 
     def question(self, question: Question) -> str:
         return self.speaker.question(question, self.language, self.seed)

@@ -15,7 +15,8 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from zhiyin.catalog.columns import Catalog
-from zhiyin.text import COMMON, STOP, Token, is_cjk, key, stem
+from zhiyin.text import COMMON, STOP, Token, is_cjk, key, plain, stem
+from zhiyin.types import ItemId
 from zhiyin.understand.phrases import Mention, People, Phrasebook, Titles
 
 _KNOWN_TITLE = 0.45  # prior from which a one-word title in small letters is a title
@@ -34,6 +35,7 @@ _AFTER = re.compile(
 _TRANSLITERATED = re.compile(r"[\u4e00-\u9fff]{1,5}·[\u4e00-\u9fff]{2,6}?(?=导演|执导|主演|演|拍|的|$|[,，。！？!?])")
 _PART = re.compile(r"(?:part|chapter|episode|volume|vol|book|season)\b|第")  # "Part One" is nobody's title
 _ARTICLE = re.compile(r"^(?:the|a|an) ")
+_YEAR_LAST = re.compile(r"\s*[\(（]\s*(?:19|20)\d\d\s*[\)）]\s*$")
 _YEAR_AFTER = re.compile(r"\s*[\(（]?\s*((?:19|20)\d\d)\s*[\)）]?")
 
 
@@ -70,6 +72,13 @@ class Linker:
         mentions += [m for m in self._named(original, text, words, zh_bounds) if not _overlaps(m, taken)]
         mentions += [m for m in self._persons(original, text, words) if not _overlaps(m, taken)]
         return mentions, unknown
+
+    def titled(self, title: str) -> tuple[ItemId, ...]:
+        """The items that bear exactly this title, the best known first; a year after it, as in "Heat (1995)", picks."""
+        flat = plain(title).strip()
+        year = _YEAR_LAST.search(flat)
+        rows = self._titles.meanings.get(key(flat[: year.start()] if year else flat), ())
+        return self._titles_of(rows, flat, year.start() if year else len(flat)).items
 
     def _key(self) -> str:
         """A hash of all that the tables are made of."""

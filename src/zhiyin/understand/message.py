@@ -59,7 +59,7 @@ class Opener:
         original = original[:MAX_LENGTH]
         text = plain(original)
         words = tokens(text)
-        bounds = _word_bounds(text)
+        bounds = word_bounds(text)
         linked, unknown = self.linker.find(original, text, words, bounds)
         named = _resolve(linked + self._lexical(text, words, bounds))
         solid = [(m.start, m.end) for m in named if any(isinstance(x, Titles | People) for x in m.meanings) or _has_digit(text, m)]
@@ -143,7 +143,7 @@ def _has_digit(text: str, mention: Mention) -> bool:
     return any(c.isdigit() for c in text[mention.start : mention.end]) and not mention.of(Compares)
 
 
-def _word_bounds(text: str) -> frozenset[int]:
+def word_bounds(text: str) -> frozenset[int]:
     """Offsets at which a Chinese word may begin or end."""
     if not is_cjk(text):
         return frozenset()

@@ -26,7 +26,7 @@ from zhiyin.understand.language import is_foreign, read_language
 from zhiyin.understand.linker import Linker
 from zhiyin.understand.message import Message, Opener, shown_by_words
 from zhiyin.understand.numbers import read_numbers
-from zhiyin.understand.phrases import AsksField, Compares, Describes, Mention, Names, People, Phrasebook, Titles, domain_phrases
+from zhiyin.understand.phrases import AsksField, Compares, Describes, Mention, Names, People, Titles, domain_phrases
 from zhiyin.understand.polarity import negated
 from zhiyin.understand.references import Reference, picks_of_several, points_at_one
 from zhiyin.understand.sentiment import read_sentiment
@@ -59,10 +59,10 @@ class RuleReader:
     ) -> None:
         self.catalog, self.domain = catalog, catalog.domain
         self.classifier, self.embed = classifier, embed
-        book: Phrasebook[object] = domain_phrases(catalog)  # type: ignore[assignment]  # Meaning is all it holds
+        self.book = book = domain_phrases(catalog)
         self.linker = Linker(catalog, book.meanings, cache, warn)
         units = {u for f in self.domain.fields.values() for u in f.units}
-        self.open = Opener(book, self.linker, units)  # type: ignore[arg-type]
+        self.open = Opener(book, self.linker, units)
         self.wishes = WishReader(catalog)
         self._questions = _question_patterns(self.domain)
         self._zh_count = re.compile(_ZH_COUNT.format(counters="|".join(c for lex in self.domain.lexicons.values() for c in lex.counters) or "个"))

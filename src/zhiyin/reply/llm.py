@@ -1,0 +1,199 @@
+"""Speaking with a model: its sentences stand where a template's would, each only if the grounding check lets it through.
+
+Weak and slow models speak in a strict frame: one item, its facts, one sentence. Fast ones tell of the whole list in one go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from zhiyin.errors import ModelError, ModelTooSlow
+from zhiyin.llm import LLMRequest, Trace
+from zhiyin.ports import LLM, Claims
+from zhiyin.prompting.prompts import Prompts
+from zhiyin.prompting.untrusted import fence
+from zhiyin.reply.evidence import Ground
+from zhiyin.reply.grounded import Judge, Verdict
+from zhiyin.reply.rows import Rows
+from zhiyin.reply.sentences import Sentences
+from zhiyin.reply.speaker import TemplateSpeaker, joined
+from zhiyin.types import Act, Call, ItemId, Slate, State, Usage, Words
+
+FREE_WITHIN = 3.0  # seconds in which a whole reply must be expected for a model to speak freely
+_STRICT = 2  # items that get a sentence in the strict frame
+_MOST = 4  # sentences of a free reply
+_SAID = 120  # characters of the user's words in a prompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Something for a model to say: which prompt, with what in it, about which items."""
+
+    prompt: str
+    slots: Mapping[str, str]
+    items: tuple[ItemId, ...] = ()
+    most: int = 1  # sentences
+    telling: bool = True  # a sentence must say something of an item, not only be pleasant
+    held: list[str] = field(default_factory=list)
+
+
+class ModelSpeaker:
+    """The `Speak` port by a model over templates; without a usable answer it is the templates."""
+
+    def __init__(
+        self, templates: TemplateSpeaker, llm: LLM, prompts: Prompts, ground: Ground, claims: Claims, *, frame: Literal["auto", "strict", "free"] = "auto", first_word: float = 4.0
+    ) -> None:
+        self.templates, self.llm, self.prompts, self.ground, self.claims = templates, llm, prompts, ground, claims
+        self.frame, self.first_word = frame, first_word
+        self.rows = Rows(templates.wording)
+
+    async def __call__(self, act: Act, slate: Slate, state: State, trace: Trace, /) -> AsyncGenerator[Words, None]:
+        """The reply: what must be said first, then the model's sentences or the templates' in their place, then the question."""
+        script, language = self.templates.script(act, slate, state), str(state.language)
+        spoken: list[str] = []
+
+        def words(sentence: str, by: Literal["template", "model"]) -> Words:
+            spoken.append(sentence)
+            return Words(text=joined(sentence, language, first=len(spoken) == 1), by=by)
+
+        for sentence in dict.fromkeys(script.lead):
+            yield words(sentence, "template")
+        left = [s for s in script.body if s]
+        told = 0
+        async with aclosing(self._told(act, slate, state, trace)) as verdicts:
+            async for verdict in verdicts:
+                if verdict.ok and verdict.sentence not in spoken:
+                    told += 1
+                    yield words(verdict.sentence, "model")
+                elif left and not told:
+                    yield words(left.pop(0), "template")
+        if not told:
+            for sentence in left:
+                yield words(sentence, "template")
+        for sentence in dict.fromkeys(script.tail):
+            if sentence and sentence not in spoken:
+                yield words(sentence, "template")
+
+    async def _told(self, act: Act, slate: Slate, state: State, trace: Trace) -> AsyncGenerator[Verdict, None]:
+        """Verdicts on a model's sentences, in order; those that may not be said are noted in the trace."""
+        for number, task in enumerate(self._tasks(act, slate, state)):
+            request, judge = self._request(task, state, trace), self._judge(task, slate, state)
+            expected = self.llm.seconds(request)
+            if expected > self.first_word:
+                trace.calls.append(Call(purpose="speak", prompt=request.prompt, slots=task.slots, outcome="skipped"))
+                if number == 0 and not math.isinf(expected):
+                    trace.note(ModelTooSlow.code)
+                if not math.isinf(expected):
+                    return
+            async with aclosing(self._sentences(task, request, trace)) as sentences:
+                async for sentence in sentences:
+                    verdict = judge(sentence)
+                    if verdict.ok and task.telling and not verdict.telling:
+                        verdict = replace(verdict, unsupported=("says nothing of it",))
+                    if verdict.ok:
+                        trace.said += 1
+                    else:
+                        trace.withheld.append(f"{sentence} [{'; '.join(verdict.unsupported)}]")
+                    yield verdict
+            if trace.calls and trace.calls[-1].outcome not in {"ok", "skipped"}:
+                return
+
+    async def _sentences(self, task: Task, request: LLMRequest, trace: Trace) -> AsyncGenerator[str, None]:
+        """The first sentences of an answer; the model stops as soon as there are enough. What went wrong is in the trace."""
+        cut = Sentences(name for i in task.items if (e := self.ground.of(i)) for name in e.item.titles.values())
+        usage, outcome, count = Usage(), "ok", 0
+        try:
+            async with aclosing(self.llm.stream(request)) as stream:
+                async with asyncio.timeout(self.first_word) as waiting:
+                    async for chunk in stream:
+                        usage = chunk.usage or usage
+                        for sentence in cut.feed(chunk.text)[: task.most - count]:
+                            waiting.reschedule(None)
+                            count += 1
+                            yield _bare(sentence)
+                        if count >= task.most:
+                            return
+                if rest := cut.rest():
+                    yield _bare(rest)
+        except TimeoutError:
+            outcome = ModelTooSlow.code
+            trace.note(outcome)
+        except ModelError as error:
+            outcome = error.code
+            trace.note(outcome)
+        finally:
+            trace.calls.append(Call(purpose="speak", prompt=request.prompt, slots=dict(task.slots), outcome=outcome, usage=usage))
+
+    # --- what there is to say ---
+
+    def _tasks(self, act: Act, slate: Slate, state: State) -> list[Task]:
+        language, wish = str(state.language), self._wish(act, state)
+        match act.kind:
+            case "recommend" if slate:
+                whole = Task(
+                    prompt="speak",
+                    slots={"said": fence(state.topic, _SAID), "wishes": wish, "rows": self.rows.several(slate, language)},
+                    items=tuple(c.item.id for c in slate),
+                    most=_MOST,
+                )
+                if self._free(whole, state):
+                    return [whole]
+                return [Task(prompt="one", slots={"said": wish, "facts": self.rows.one(c, language)}, items=(c.item.id,)) for c in slate[:_STRICT]]
+            case "explain" if act.reasons:
+                return [Task(prompt="explain", slots={"said": wish, **self.rows.reasons(act, language)}, items=act.items, most=2)]
+            case "compare" if len(act.items) > 1:
+                return [Task(prompt="compare", slots={"said": wish, "rows": self.rows.of_items(act.items, state)}, items=act.items)]
+            case "chat" if act.mode == "small":
+                return [Task(prompt="chat", slots={"said": fence(state.heard.topic if state.heard else "", _SAID)}, most=2, telling=False)]
+        return []
+
+    def _free(self, task: Task, state: State) -> bool:
+        if self.frame != "auto":
+            return self.frame == "free"
+        return self.llm.seconds(self._request(task, state, Trace())) <= FREE_WITHIN
+
+    def _wish(self, act: Act, state: State) -> str:
+        """What the user is after, in our words for it, and what no field covers in theirs."""
+        language = str(state.language)
+        wishes = self.templates.wording.wishes(act.query.wishes if act.query else state.wishes, language)
+        return fence("；".join(x for x in (wishes, state.topic) if x) if language == "zh" else "; ".join(x for x in (wishes, state.topic) if x), _SAID) or (
+            "随便看看" if language == "zh" else "anything good"
+        )
+
+    def _request(self, task: Task, state: State, trace: Trace) -> LLMRequest:
+        rendered = self.prompts.render(task.prompt, str(state.language), task.slots)
+        return LLMRequest(
+            messages=rendered.messages,
+            purpose="speak",
+            max_tokens=rendered.max_tokens,
+            seconds=self.first_word * (1 if task.most == 1 else 3),
+            session=trace.session,
+            turn=trace.turn,
+            prompt=rendered.id,
+        )
+
+    def _judge(self, task: Task, slate: Slate, state: State) -> Judge:
+        system = self.prompts.render(task.prompt, str(state.language), task.slots).messages[0].text
+        return Judge(
+            self.ground,
+            self.claims,
+            items=task.items,
+            among=tuple(c.item.id for c in slate) or task.items,
+            wishes=state.wishes,
+            language=str(state.language),
+            instructions=system,
+        )
+
+
+def _bare(sentence: str) -> str:
+    """The sentence without the quotation marks that some models put around a whole answer."""
+    text = sentence.strip()
+    for left, right in (('"', '"'), ("“", "”"), ("「", "」")):
+        if text.startswith(left) and text.endswith(right) and text.count(left) + text.count(right) <= 2:
+            return text[1:-1].strip()
+    return text

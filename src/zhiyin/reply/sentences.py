@@ -1,0 +1,49 @@
+"""A stream of text cut into sentences as they become whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from zhiyin.text import plain
+
+_END = re.compile(r"[.!?](?=[\s\"'”’)])[\"'”’)]*|[。！？；][”」』）]*|\n+")
+_ABBREVIATION = re.compile(r"(?:\b(?:mr|mrs|ms|dr|st|vs|jr|sr|no|vol|pt|etc|e\.g|i\.e|approx)|\b[A-Za-z]|\d)\.$", re.IGNORECASE)
+
+
+class Sentences:
+    """Takes pieces, gives whole sentences; an end inside one of `names` ("Airplane!", "Dr. Strangelove") is none."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._names = tuple(name for n in names if _END.search((name := plain(n)) + " "))
+        self._held = ""
+
+    def feed(self, piece: str) -> list[str]:
+        """The sentences that this piece completes."""
+        self._held += piece
+        found: list[str] = []
+        at = 0
+        while m := _END.search(self._held, at):
+            at = m.end()
+            head = self._held[: m.end()]
+            if (m[0][0] == "." and _ABBREVIATION.search(self._held[: m.start() + 1])) or self._named(m.start()):
+                continue
+            found.append(head.strip())
+            self._held, at = self._held[m.end() :], 0
+        return [s for s in found if s]
+
+    def rest(self) -> str:
+        """What is left at the end of the stream."""
+        left, self._held = self._held.strip(), ""
+        return left
+
+    def _named(self, at: int) -> bool:
+        text = plain(self._held)
+        return any(start <= at < start + len(name) for name in self._names for start in _starts(text, name))
+
+
+def _starts(text: str, name: str) -> Iterable[int]:
+    start = text.find(name)
+    while start >= 0:
+        yield start
+        start = text.find(name, start + 1)
