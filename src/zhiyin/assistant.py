@@ -20,11 +20,22 @@ from zhiyin.wire import Json, gather, reply_json
 class Assistant:
     """One user's conversation over a domain pack (default: the settings', films), or over `items`, any CSV, JSON, JSONL or Parquet file.
 
-    Nothing is kept unless `store` says where (`sqlite:///log.db`). Raises `ZhiyinError` where the catalogue or a setting is unusable.
+    Nothing is kept unless `store` says where (`sqlite:///log.db`). `model` names the language model (`llamacpp:NAME`, `openai:MODEL@BASE_URL`); default: the settings', none.
+    Raises `ZhiyinError` where the catalogue or a setting is unusable.
     """
 
-    def __init__(self, domain: str | None = None, *, items: str | Path | None = None, store: str = "memory:", user: str = "", warn: Callable[[str], None] = lambda _: None) -> None:
-        self._app: App = build(read_settings(domain=domain, store=store), items=Path(items) if items else None, warn=warn)
+    def __init__(
+        self,
+        domain: str | None = None,
+        *,
+        items: str | Path | None = None,
+        store: str = "memory:",
+        user: str = "",
+        model: str | None = None,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        settings = read_settings(domain=domain, store=store, llm=None if model is None else {"url": model})
+        self._app: App = build(settings, items=Path(items) if items else None, warn=warn)
         self._runner = asyncio.Runner()
         self._user = UserId(user or f"anonymous-{uuid.uuid4().hex}")
         self._session = SessionId(uuid.uuid4().hex)

@@ -57,13 +57,13 @@ def check_file(path: Path, *, as_json: bool) -> int:
 
 def diagnose(*, as_json: bool) -> int:
     """The state of this installation; 4 if something needed is missing."""
-    from zhiyin.settings import read_settings, sources
+    from zhiyin.settings import read_settings, sources, value_of
 
     settings = read_settings()
     parts = {name: _version(name) for name in _PARTS}
     packs = {name: check_pack(find_pack(name)) for name in built_in()}
     origin = sources(settings)
-    values = {name: (str(getattr(settings, name)), origin[name]) for name in origin}
+    values = {name: (str(value_of(settings, name)), origin[name]) for name in origin}
     missing = [name for name, found in parts.items() if not found and name not in _OPTIONAL]
     if as_json:
         print(json.dumps({"python": platform.python_version(), "parts": parts, "packs": packs, "settings": values}, ensure_ascii=False))

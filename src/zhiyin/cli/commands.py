@@ -1,4 +1,4 @@
-"""The commands of `zhiyin`, one function each; exit status 0 ok, 1 failure, 2 usage, 3 some rows rejected, 4 not ready."""
+"""The commands of `zhiyin`, one function each; exit status 0 ok, 1 failure, 2 usage, 3 in part (rows rejected, a model that lacks something), 4 not ready."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Opt-in data packs: ratings and texts under their own licences.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+model_app = typer.Typer(help="Language models: the shelf of model files, what to choose, what one can do. None is needed.", no_args_is_help=True)
+app.add_typer(model_app, name="model")
 prompts_app = typer.Typer(help="What language models are asked: prompt files, their versions and their flaws.", no_args_is_help=True)
 app.add_typer(prompts_app, name="prompts")
 
 DomainOption = Annotated[str | None, typer.Option("--domain", help="domain pack: a built-in name (movies, phones) or a folder")]
 ItemsOption = Annotated[Path | None, typer.Option("--items", help="talk about this CSV, JSON, JSONL or Parquet file instead")]
 StoreOption = Annotated[str | None, typer.Option("--store", help="where conversations are kept: memory: or sqlite:///PATH")]
+ModelOption = Annotated[str | None, typer.Option("--model", help="the language model: openai:MODEL@BASE_URL, llamacpp:NAME or llamacpp:PATH, off:")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 LanguageOption = Annotated[str, typer.Option("--language", help="en or zh")]
 
@@ -56,13 +59,14 @@ def chat(
     items: ItemsOption = None,
     store: StoreOption = None,
     user: Annotated[str, typer.Option(help="go on as this user, whose taste is remembered")] = "",
+    model: ModelOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Talk to the recommender; with --json, one message a line in and one object a line out."""
     from zhiyin.bootstrap import build
     from zhiyin.settings import read_settings
 
-    application = build(read_settings(domain=domain, store=store), items=items, warn=_warn)
+    application = build(read_settings(domain=domain, store=store, llm=_llm(model)), items=items, warn=_warn)
     if json_:
         from zhiyin.cli.jsonl import serve_lines
 
@@ -79,13 +83,14 @@ def recommend(
     domain: DomainOption = None,
     items: ItemsOption = None,
     limit: Annotated[int, typer.Option(min=1, max=20, help="how many")] = 5,
+    model: ModelOption = None,
     json_: JsonOption = False,
 ) -> None:
     """One answer to one wish, without a conversation."""
     from zhiyin.assistant import Assistant
     from zhiyin.cli.terminal import print_reply
 
-    with Assistant(domain=domain, items=items, warn=_warn) as assistant:
+    with Assistant(domain=domain, items=items, model=model, warn=_warn) as assistant:
         reply = assistant.say(wish, limit=limit)
     if json_:
         print(json.dumps(reply, ensure_ascii=False))
@@ -248,6 +253,46 @@ def prompts_diff(
     from zhiyin.cli.prompts import diff_prompts
 
     diff_prompts(name, domain, language, old, new)
+
+
+@model_app.command("list")
+def model_list(json_: JsonOption = False) -> None:
+    """The models on the shelf, and what to choose."""
+    from zhiyin.cli.models import list_models
+
+    list_models(as_json=json_)
+
+
+@model_app.command("add")
+def model_add(
+    where: Annotated[str, typer.Argument(metavar="PATH_OR_ADDRESS", help="a GGUF file, or its http(s) address")],
+    sha256: Annotated[str | None, typer.Option(help="what the file must be; needed for an address")] = None,
+    name: Annotated[str | None, typer.Option(help="its name on the shelf; default: the file's")] = None,
+) -> None:
+    """Check a model file and put it on the shelf; a broken download goes on where it stopped."""
+    from zhiyin.cli.models import add_model
+
+    add_model(where, sha256=sha256, name=name)
+
+
+@model_app.command("remove")
+def model_remove(name: Annotated[str, typer.Argument(help="a name from: zhiyin model list")]) -> None:
+    """Delete a model from the shelf, or what is there of a broken download."""
+    from zhiyin.cli.models import remove_model
+
+    remove_model(name)
+
+
+@model_app.command("probe")
+def model_probe(url: Annotated[str | None, typer.Argument(help="openai:MODEL@BASE_URL or llamacpp:NAME; default: the setting llm.url")] = None, json_: JsonOption = False) -> int:
+    """Ask a model what it can do: JSON, probabilities, context, speed; exit status 3 if something that matters is wanting."""
+    from zhiyin.cli.models import probe_model
+
+    return probe_model(url, as_json=json_)
+
+
+def _llm(model: str | None) -> dict[str, str] | None:
+    return None if model is None else {"url": model}
 
 
 def _warn(text: str) -> None:
