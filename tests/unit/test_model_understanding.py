@@ -195,6 +195,31 @@ async def test_the_rules_wishes_stand_and_their_words_are_taken() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("lamps under 300 yuan for late nights", wish("weight", ">=", 300, "under 300 yuan")),  # the price's words
+        ("a lamp for late nights", wish("uses", "any_of", ["reading"], "a lamp")),  # understood, and no wish
+    ],
+)
+async def test_words_that_the_rules_understood_make_no_other_wish(text: str, read: dict[str, object]) -> None:
+    assert await added(text, read) == []
+    assert len(await added(text, {**read, "quote": "for late nights"})) == 1
+
+
+async def test_how_many_is_not_how_good() -> None:
+    text = "three lamps for late nights"
+    assert await added(text, wish("rating", ">=", 3, "three lamps")) == []
+    assert len(await added(text, wish("rating", ">=", 4, "three lamps"))) == 1
+
+
+async def test_an_exclusion_of_an_earlier_turn_is_not_made_soft_by_another() -> None:
+    text, read = "i do not want anything from smoky taverns", wish("colours", "none_of", ["black"], "smoky taverns")
+    held = Wish(field="colours", op=Op.NONE_OF, value=("red",), negated=True)
+    assert await added(text, read, state=State(wishes=(held,))) == []
+    assert len(await added(text, read)) == 1
+
+
+@pytest.mark.parametrize(
     ("held", "read"),
     [
         (Wish(field="uses", op=Op.NONE_OF, value=("reading",), negated=True), wish("uses", "any_of", ["reading"], "late nights")),
