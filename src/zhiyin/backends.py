@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -57,10 +57,22 @@ LEAST_CONTEXT = 2048  # tokens that the longest prompts and their answers need
 
 
 def open_llm(settings: Settings, clock: Callable[[], datetime]) -> LLM | None:
-    """The language model that the settings name, with deadlines, retries, a breaker, a queue, budgets and a cache around it; None for `off:`.
+    """The language model that the settings name, guarded; None for `off:`.
 
     Nothing is asked and no server is reached yet, so this is quick; a file begins to load. Raises `SettingError` or `ModelError` where the setting cannot be meant.
     """
+    urls = [url for part in settings.llm.url.split("|") if (url := part.strip()) and url != "off:"]
+    models: list[tuple[LLM, Capabilities | None]] = []
+    for url in urls:
+        known = known_capabilities(settings, url)
+        if known is not None and 0 < known.context < LEAST_CONTEXT:
+            raise ContextTooSmall(f"the context of {known.model} holds {known.context} tokens; {LEAST_CONTEXT} are the least", hint="Start its server with a longer context, or raise llm.context")
+        models.append((open_model(settings, url, known.rung if known else None), known))
+    return guarded(settings, models, clock) if models else None
+
+
+def guarded(settings: Settings, models: Sequence[tuple[LLM, Capabilities | None]], clock: Callable[[], datetime]) -> LLM:
+    """Models in their order of preference, with deadlines, retries, a breaker, a queue, budgets and a cache around them."""
     from zhiyin.llms.breaker import Breaker  # noqa: PLC0415
     from zhiyin.llms.budgeted import Budgeted, Limits  # noqa: PLC0415
     from zhiyin.llms.cached import Cached  # noqa: PLC0415
@@ -71,19 +83,9 @@ def open_llm(settings: Settings, clock: Callable[[], datetime]) -> LLM | None:
     from zhiyin.llms.retried import Retried  # noqa: PLC0415
 
     own = settings.llm
-    urls = [url for part in own.url.split("|") if (url := part.strip()) and url != "off:"]
-    models: list[LLM] = []
-    for url in urls:
-        known = known_capabilities(settings, url)
-        if known is not None and 0 < known.context < LEAST_CONTEXT:
-            raise ContextTooSmall(
-                f"the context of {known.model} holds {known.context} tokens; {LEAST_CONTEXT} are the least", hint="Start its server with a longer context, or raise llm.context"
-            )
-        models.append(Breaker(Retried(Deadline(Metered(open_model(settings, url, known.rung if known else None), known)))))
-    if not models:
-        return None
     limits = Limits(turn=own.turn_tokens, session=own.session_tokens, day=own.day_tokens, money=own.day_money, price_prompt=own.price_prompt, price_answer=own.price_answer)
-    chain = models[0] if len(models) == 1 else Fallback(*models)
+    each = [Breaker(Retried(Deadline(Metered(model, known)))) for model, known in models]
+    chain = each[0] if len(each) == 1 else Fallback(*each)
     return Cached(Budgeted(Deadline(Queued(chain, parallel=own.parallel, waiting=own.waiting)), limits, clock=clock))
 
 

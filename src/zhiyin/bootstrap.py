@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zhiyin.backends import open_embedder, open_llm, open_store
+from zhiyin.backends import guarded, open_embedder, open_llm, open_store
 from zhiyin.catalog.clean import Report
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Domain
@@ -100,29 +100,30 @@ class App:
         return dict(self.domain.openers)
 
 
-def build(settings: Settings, *, items: Path | None = None, warn: Warn = lambda _: None, clock: Callable[[], datetime] | None = None) -> App:
-    """The application that the settings describe; with `items`, over anybody's file instead of a pack's own data."""
+def build(
+    settings: Settings, *, items: Path | None = None, warn: Warn = lambda _: None, clock: Callable[[], datetime] | None = None, model: LLM | None = None
+) -> App:
+    """The application that the settings describe; with `items`, over anybody's file instead of a pack's own data; with `model`, over this one instead of that of `llm.url`."""
     collecting = gc.isenabled()
     gc.disable()  # a few million objects are made and none is garbage; looking for some costs a third of the start
     try:
-        return _build(settings, items, warn, clock)
+        return _build(settings, items, warn, clock or (lambda: datetime.now(UTC)), model)
     finally:
         gc.freeze()
         if collecting:
             gc.enable()
 
 
-def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[], datetime] | None) -> App:
+def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[], datetime], model: LLM | None) -> App:
     embedder, stand_in = open_embedder(settings)
     cached = CachedEmbedder(embedder)
     catalog, report = _catalog(settings, items, warn)
     domain = catalog.domain
     texts = [item_text(item, domain) for item in catalog.items]
     vectors, embedded = _vectors(catalog, texts, cached, settings.cache, warn)
-    clock = clock or (lambda: datetime.now(UTC))
     wording = Wording(catalog)
     templates = TemplateSpeaker(catalog, wording)
-    llm, missing = _language_model(settings, clock, warn)
+    llm, missing = (guarded(settings, [(model, None)], clock), ()) if model else _language_model(settings, clock, warn)
     notices = (*missing, *((Notice(code="hashing"),) if stand_in else ()))
     index = settings.cache / f"keywords-{catalog_key(catalog, texts)}"
     keywords = KeywordIndex.open(lambda: texts, index, warn)
