@@ -84,9 +84,9 @@ def guarded(settings: Settings, models: Sequence[tuple[LLM, Capabilities | None]
 
     own = settings.llm
     limits = Limits(turn=own.turn_tokens, session=own.session_tokens, day=own.day_tokens, money=own.day_money, price_prompt=own.price_prompt, price_answer=own.price_answer)
-    each = [Breaker(Retried(Deadline(Metered(model, known)))) for model, known in models]
-    chain = each[0] if len(each) == 1 else Fallback(*each)
-    return Cached(Budgeted(Deadline(Queued(chain, parallel=own.parallel, waiting=own.waiting)), limits, clock=clock))
+    # A deadline outside of the breaker would look like a reader who hangs up, and our own line must not trip it.
+    each = [Queued(Breaker(Retried(Deadline(Metered(model, known)))), parallel=own.parallel, waiting=own.waiting) for model, known in models]
+    return Cached(Budgeted(each[0] if len(each) == 1 else Fallback(*each), limits, clock=clock))
 
 
 def open_model(settings: Settings, url: str, rung: Rung | None = None) -> LLM:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -37,6 +38,7 @@ class LLMRequest:
     purpose: Purpose
     max_tokens: int = 128  # of the answer
     seconds: float = 10.0  # the deadline of the whole call
+    first: float = math.inf  # and that of its first words
     temperature: float = 0.0
     stop: tuple[str, ...] = ()
     schema: Mapping[str, object] | None = None  # JSON schema of the answer; None for prose

@@ -315,9 +315,10 @@ async def test_what_is_no_fault_of_the_line_neither_counts_nor_mends(error: Mode
     assert isinstance(await error_of(breaker), ModelResting)
 
 
-async def test_who_hangs_up_says_nothing_about_the_model() -> None:
+async def test_who_hangs_up_before_a_word_says_nothing_about_the_model() -> None:
     clock = Clock()
-    breaker = Breaker(Act(down(), ["a", "b"], down(), ["a", "b"], "fine"), failures=2, clock=clock)
+    silence = [Usage(), "a"]
+    breaker = Breaker(Act(down(), silence, down(), silence, "fine"), failures=2, clock=clock)
 
     async def hang_up() -> None:
         stream = breaker.stream(ASK)
@@ -332,6 +333,16 @@ async def test_who_hangs_up_says_nothing_about_the_model() -> None:
     await hang_up()  # the trial found out nothing, so the next one is a trial too
     assert not breaker.resting
     assert said(await whole(breaker, ASK)) == "fine"
+
+
+async def test_a_reader_who_has_heard_enough_had_an_answer() -> None:
+    breaker = Breaker(Act(down(), ["a", "b"], down(), "fine"), failures=2)
+    await error_of(breaker)
+    stream = breaker.stream(ASK)
+    assert (await anext(stream)).text == "a"
+    await stream.aclose()
+    await error_of(breaker)
+    assert not breaker.resting
 
 
 # --- fallback ---

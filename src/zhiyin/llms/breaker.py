@@ -34,10 +34,16 @@ class Breaker(WrapperLLM):
         if self.resting:
             raise ModelResting(f"{self.name} failed {self._failed} times in a row and rests for up to {self._rest:.3g} s")
         trial = self._trial = self._failed >= self._failures
+        spoke = False
         try:
             async with aclosing(self.inner.stream(request)) as pieces:
                 async for piece in pieces:
+                    spoke = spoke or bool(piece.text)
                     yield piece
+        except GeneratorExit:  # the reader has heard enough: after some words that is an answer, before it says nothing of the model
+            if spoke:
+                self._failed = 0
+            raise
         except (ModelUnreachable, ModelTooSlow):
             self._failed += 1
             if self._failed >= self._failures:

@@ -21,15 +21,16 @@ class Deadline(WrapperLLM):
         self._clock = clock
 
     async def stream(self, request: LLMRequest, /) -> AsyncGenerator[LLMChunk, None]:
-        """The inner answer. Raises `ModelTooSlow` when the waits for its pieces add up to the deadline."""
-        left = request.seconds
+        """The inner answer. Raises `ModelTooSlow` when the waits for its pieces add up to the deadline, or those for the first words to theirs."""
+        waited, spoken = 0.0, False
         async with aclosing(self.inner.stream(request)) as pieces:
-            while left > 0:
+            while (left := (request.seconds if spoken else min(request.seconds, request.first)) - waited) > 0:
                 began = self._clock()
                 piece = await self._next(pieces, left, request)
                 if piece is None:
                     return
-                left -= self._clock() - began
+                waited += self._clock() - began
+                spoken = spoken or bool(piece.text)
                 yield piece  # no timer runs here: it would go off in the reader's code
         raise self._late(request)
 

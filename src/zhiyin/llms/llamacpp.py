@@ -142,11 +142,17 @@ class LlamaCpp:
             raise UnreadableAnswer(f"the model {self.name} answered with something that is no JSON: {piece[:80]!r}") from error
         if "error" in told:
             raise self._trouble(told["error"])
-        usage = self._usage(told["timings"]) if "timings" in told else None
+        usage = self._usage(told["timings"]) if "timings" in told else self._read(told.get("prompt_progress") or {})
         choice = told["choices"][0] if told.get("choices") else {}
         text = str(choice.get("delta", {}).get("content") or "")
         choices = _probabilities(choice, request.choices) if request.choices else {}
         return LLMChunk(text=text, choices=choices, usage=usage) if text or usage or choices else None
+
+    def _read(self, progress: Mapping[str, Any]) -> Usage | None:
+        """The prompt's tokens, once all are read: a reader who stops the answer early knows that much."""
+        if not progress or progress.get("processed") != progress.get("total"):
+            return None
+        return Usage(prompt=int(progress["total"]), cached=int(progress.get("cache", 0)), model=self.name)
 
     def _usage(self, timings: Mapping[str, Any]) -> Usage:
         cached, evaluated = int(timings.get("cache_n", 0)), int(timings.get("prompt_n", 0))

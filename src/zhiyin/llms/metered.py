@@ -19,7 +19,7 @@ from zhiyin.types import Usage
 
 _NEW = 0.3  # weight of the newest measurement of a speed
 _FEW_PROMPT, _FEW_ANSWER = 16, 8  # fewer tokens than these measure the connection, not the model
-_MAX_BEGINNINGS = 16  # system messages thought to be in the model's prompt cache
+_MAX_BEGINNINGS = 128  # first messages of prompts thought to be in the model's cache
 _MESSAGE = 4  # tokens that a chat template puts around a message
 
 
@@ -83,7 +83,7 @@ class Metered(WrapperLLM):
         self._clock = clock
         self._counts = Counts()
         self._errors: Counter[str] = Counter()
-        self._beginnings: OrderedDict[int, None] = OrderedDict()  # hashes of system messages that were sent
+        self._beginnings: OrderedDict[int, None] = OrderedDict()  # hashes of messages that were sent
 
     @property
     def counts(self) -> Counts:
@@ -101,15 +101,16 @@ class Metered(WrapperLLM):
             if watch.usage is None:
                 yield LLMChunk(usage=watch.timed(self._guessed(request, watch)))
             ended = True
-            self._learn(request, watch, watch.usage or self._guessed(request, watch))
+            self._learn(request, watch, watch.usage or self._guessed(request, watch))  # a reader who has heard enough is learned from too, below
         except ModelError as error:
             ended = True
             self._errors[type(error).__name__] += 1
             raise
         finally:
             if not ended:
+                self._add(stopped=1)
                 usage = watch.usage or self._guessed(request, watch)
-                self._add(stopped=1, prompt=usage.prompt, cached=usage.cached, answer=usage.answer, seconds=watch.waited)
+                self._learn(request, watch, replace(usage, answer=max(usage.answer, estimate("".join(watch.text)))))
 
     def seconds(self, request: LLMRequest, /) -> float:
         """Reading what is new of the prompt and writing the longest answer, at the speeds measured; a speed not known counts as fast."""
@@ -147,7 +148,7 @@ class Metered(WrapperLLM):
             self._beginnings.popitem(last=False)
 
     def _fresh(self, request: LLMRequest) -> int:
-        """About how many tokens of the prompt are not in the model's cache: all but the system messages at its beginning that were sent before."""
+        """About how many tokens of the prompt are not in the model's cache: all but the messages at its beginning that were sent before."""
         known = sum(1 for _ in takewhile(self._beginnings.__contains__, _beginning(request)))
         return sum(estimate(m.text) + _MESSAGE for m in request.messages[known:])
 
@@ -156,7 +157,8 @@ class Metered(WrapperLLM):
 
 
 def _beginning(request: LLMRequest) -> tuple[int, ...]:
-    return tuple(hash(m.text) for m in takewhile(lambda m: m.role == "system", request.messages))
+    """What may be in a cache: instructions and examples, all but the last message."""
+    return tuple(hash(m.text) for m in request.messages[:-1])
 
 
 def _mixed(old: float, new: float) -> float:

@@ -5,8 +5,8 @@ Weak and slow models speak in a strict frame: one item, its facts, one sentence.
 
 from __future__ import annotations
 
-import asyncio
 import math
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -107,26 +107,24 @@ class ModelSpeaker:
         """The first sentences of an answer; the model stops as soon as there are enough. What went wrong is in the trace."""
         cut = Sentences(name for i in task.items if (e := self.ground.of(i)) for name in e.item.titles.values())
         usage, outcome, count = Usage(), "ok", 0
+        began, first = time.perf_counter(), 0.0
         try:
             async with aclosing(self.llm.stream(request)) as stream:
-                async with asyncio.timeout(self.first_word) as waiting:
-                    async for chunk in stream:
-                        usage = chunk.usage or usage
-                        for sentence in cut.feed(chunk.text)[: task.most - count]:
-                            waiting.reschedule(None)
-                            count += 1
-                            yield _bare(sentence)
-                        if count >= task.most:
-                            return
-                if rest := cut.rest():
-                    yield _bare(rest)
-        except TimeoutError:
-            outcome = ModelTooSlow.code
-            trace.note(outcome)
+                async for chunk in stream:
+                    usage = chunk.usage or usage
+                    first = first or (time.perf_counter() - began if chunk.text else 0.0)
+                    for sentence in cut.feed(chunk.text)[: task.most - count]:
+                        count += 1
+                        yield _bare(sentence)
+                    if count >= task.most:
+                        return
+            if rest := cut.rest():
+                yield _bare(rest)
         except ModelError as error:
             outcome = error.code
             trace.note(outcome)
         finally:
+            usage = replace(usage, first=usage.first or first, seconds=usage.seconds or time.perf_counter() - began)
             trace.calls.append(Call(purpose="speak", prompt=request.prompt, slots=dict(task.slots), outcome=outcome, usage=usage))
 
     # --- what there is to say ---
@@ -171,7 +169,8 @@ class ModelSpeaker:
             messages=rendered.messages,
             purpose="speak",
             max_tokens=rendered.max_tokens,
-            seconds=self.first_word * (1 if task.most == 1 else 3),
+            first=self.first_word,
+            seconds=self.first_word * (1 if task.most == 1 else 2),
             session=trace.session,
             turn=trace.turn,
             prompt=rendered.id,
