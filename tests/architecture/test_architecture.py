@@ -20,7 +20,7 @@ import pytest
 
 import zhiyin
 from zhiyin import errors, ports
-from zhiyin.settings import Settings
+from zhiyin.settings import ModelSettings, Settings, names
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "zhiyin"
@@ -198,20 +198,38 @@ def test_no_name_says_nothing() -> None:
 # --- settings, packs, shared files ---
 
 
-@pytest.mark.parametrize("setting", list(Settings.model_fields))
+def holds_settings(node: ast.expr, part: str) -> bool:
+    """Whether an expression is the settings (part "") or a part of them: `settings`, `self.settings`; `settings.llm`, `llm_settings`."""
+    name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    if not part:
+        return name.endswith("settings")
+    return name.endswith(f"{part}_settings") or (name == part and isinstance(node, ast.Attribute) and holds_settings(node.value, ""))
+
+
+@lru_cache(maxsize=256)
+def settings_read(path: Path) -> frozenset[str]:
+    """The settings a module reads, those of the language model as `llm.NAME`, also by a name of its own (`own = settings.llm`)."""
+    tree = tree_of(path)
+    own = {a.targets[0].id for a in ast.walk(tree) if isinstance(a, ast.Assign) and isinstance(a.targets[0], ast.Name) and holds_settings(a.value, "llm")}
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            if holds_settings(node.value, ""):
+                found.add(node.attr)
+            if holds_settings(node.value, "llm") or (isinstance(node.value, ast.Name) and node.value.id in own):
+                found.add(f"llm.{node.attr}")
+    return frozenset(found)
+
+
+@pytest.mark.parametrize("setting", names())
 def test_every_setting_is_read_somewhere(setting: str) -> None:
-    def read(node: ast.AST) -> bool:
-        assert isinstance(node, ast.Attribute)
-        holder = node.value
-        name = holder.id if isinstance(holder, ast.Name) else holder.attr if isinstance(holder, ast.Attribute) else ""
-        return node.attr == setting and name.endswith("settings")
-
-    assert any(read(node) for place, node in nodes(ast.Attribute) if not place.startswith("settings.py"))
+    assert any(setting in settings_read(path) for path in MODULES if path.name != "settings.py")
 
 
-@pytest.mark.parametrize("setting", list(Settings.model_fields))
+@pytest.mark.parametrize("setting", names())
 def test_every_setting_is_described(setting: str) -> None:
-    assert Settings.model_fields[setting].description
+    fields = ModelSettings.model_fields if setting.startswith("llm.") else Settings.model_fields
+    assert fields[setting.removeprefix("llm.")].description
 
 
 def test_a_domain_is_a_folder_of_data() -> None:

@@ -137,7 +137,7 @@ def add_address(
 def remove(folder: Path, name: str) -> int:
     """How many bytes went: the model's file, or what is there of a broken download."""
     name = name.removesuffix(".gguf")
-    gone = [path for path in (_file(folder, name), _file(folder, name, "part"), _file(folder, name, "adding")) if path.exists()]
+    gone = [path for path in (_file(folder, name), _file(folder, name, "part"), _file(folder, name, "adding")) if path.exists() and path.parent == folder]
     if not gone:
         raise _unknown(name, [s.name for s in shelf(folder)])
     size = sum(path.stat().st_size for path in gone)
@@ -295,7 +295,7 @@ class _Download:
             if error.code == 416 and have:
                 return None
             raise ModelRefused(f"{_plain(self.url)} answers {error.code} {error.reason}", hint="Check the address; behind a login, download the file by other means") from error
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: of an address that no server can have
             if have:
                 raise _Broken(str(error)) from error
             raise ModelUnreachable(f"{_plain(self.url)} cannot be reached: {error}", hint="Check the address and the network, then run the same command again") from error
