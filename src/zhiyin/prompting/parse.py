@@ -16,7 +16,7 @@ SLOT = re.compile(r"\{([a-z_][a-z0-9_]*)\}")  # JSON in a prompt has quotes or s
 _FRONT = re.compile(r"\+\+\+[ \t]*\n(.*?)^\+\+\+[ \t]*$\n?(.*)", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^## +(.*?)[ \t]*$", re.MULTILINE)
 _EXAMPLE = re.compile(r"user:[ \t]*\n?(.*?)^assistant:[ \t]*\n?(.*)", re.DOTALL | re.MULTILINE)
-_KEYS = {"task": str, "output": str, "slots": list, "max_tokens": int}
+_KEYS = {"task": (str, "a text"), "output": (str, "a text"), "slots": (list, "a list"), "max_tokens": (int, "a whole number")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +67,9 @@ def _front(path: Path, text: str) -> Mapping[str, Any]:
     if set(front) != set(_KEYS):
         odd = ", ".join(sorted(set(front) ^ set(_KEYS)))
         raise PromptError(f"{path}: between the +++ lines stand {', '.join(_KEYS)} and nothing else; see {odd}")
-    for key, kind in _KEYS.items():
+    for key, (kind, called) in _KEYS.items():
         if not isinstance(front[key], kind) or isinstance(front[key], bool):
-            raise PromptError(f"{path}: {key} should be a {kind.__name__}, not {front[key]!r}")
+            raise PromptError(f"{path}: {key} should be {called}, not {front[key]!r}")
     if front["output"] not in get_args(Output):
         raise PromptError(f"{path}: output is one of {', '.join(get_args(Output))}, not {front['output']!r}")
     if not all(isinstance(slot, str) and SLOT.fullmatch(f"{{{slot}}}") for slot in front["slots"]) or len(set(front["slots"])) < len(front["slots"]):
