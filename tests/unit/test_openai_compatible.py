@@ -15,14 +15,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+import pytest_asyncio
 from pydantic import BaseModel, Field
 
+from fakes.llama_server import LLAMA_KEY, llama
 from fakes.openai_server import KEY, MODEL, FakeServer, Mode, serving
 from zhiyin.errors import ContextTooSmall, ModelBusy, ModelError, ModelRefused, ModelUnreachable, SettingError, UnreadableAnswer
 from zhiyin.llm import LLMRequest, Message, Rung
 from zhiyin.llms import openai_compatible
 from zhiyin.llms.openai_compatible import OpenAICompatible
+from zhiyin.ports import LLM
 from zhiyin.prompting.answers import ask, ask_typed, schema_of
+from zhiyin.testing import LLMContract
 
 REQUEST = LLMRequest(messages=(Message(role="system", text="Be brief."), Message(role="user", text="What is rain?")), purpose="speak", max_tokens=32, stop=("\n\n",))
 
@@ -105,6 +109,21 @@ async def test_the_name_says_which_model_and_where_but_no_password() -> None:
     llm = OpenAICompatible("m", "https://user:pass@host.example/v1?token=abc")
     assert llm.name == "m@https://host.example/v1"
     assert llm.seconds(REQUEST) == 0.0
+
+
+class TestOpenAICompatible(LLMContract):
+    """What every back end promises, over the loopback server."""
+
+    url = ""
+
+    def make(self) -> LLM:
+        return OpenAICompatible(MODEL, self.url, KEY)
+
+    @pytest_asyncio.fixture(autouse=True)
+    async def _server(self) -> AsyncIterator[None]:
+        async with serving() as fake:
+            self.url = fake.url
+            yield
 
 
 # --- probabilities ---
@@ -328,25 +347,31 @@ def test_an_address_that_is_none_is_a_setting_error(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def llama_url(small_model: Path) -> Iterator[str]:
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = str(small_model)
-    params.n_ctx, params.n_parallel, params.kv_unified, params.verbosity, params.port = 4096, 2, True, 0, 0
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
-    params.api_keys, params.ui = ["secret"], False
-    server = xllamacpp.Server(params)
-    yield server.listening_address + "/v1"
-    del server
+    with llama(small_model) as url:
+        yield url
 
 
 @asynccontextmanager
-async def real(url: str, rung: Rung = Rung.SCHEMA, key: str = "secret") -> AsyncIterator[OpenAICompatible]:
+async def real(url: str, rung: Rung = Rung.SCHEMA, key: str = LLAMA_KEY) -> AsyncIterator[OpenAICompatible]:
     llm = OpenAICompatible("any", url, key, rung=rung)
     try:
         yield llm
     finally:
         await llm.close()
+
+
+@pytest.mark.llm
+class TestLlamaCppOverHttp(LLMContract):
+    """What every back end promises, over a real model."""
+
+    url = ""
+
+    def make(self) -> LLM:
+        return OpenAICompatible("any", self.url, LLAMA_KEY)
+
+    @pytest.fixture(autouse=True)
+    def _server(self, llama_url: str) -> None:
+        self.url = llama_url
 
 
 class Film(BaseModel):
@@ -370,13 +395,12 @@ async def test_llama_cpp_streams_and_counts(llama_url: str) -> None:
 
 
 @pytest.mark.llm
-@pytest.mark.parametrize("rung", [Rung.SCHEMA, Rung.GRAMMAR])
-async def test_llama_cpp_is_held_to_a_schema_and_to_our_grammar(llama_url: str, rung: Rung) -> None:
-    for text in ("Describe the film Alien.", "讲一讲电影《千与千寻》。"):
-        async with real(llama_url, rung) as llm:
-            value, _ = await ask_typed(llm, replace(REQUEST, messages=(Message(role="user", text=text),), max_tokens=160, stop=()), Film)
-        assert value.title
-        assert 1 <= len(value.genres) <= 3
+@pytest.mark.parametrize(("rung", "text"), [(Rung.SCHEMA, "Describe the film Alien."), (Rung.GRAMMAR, "讲一讲电影《千与千寻》。")])
+async def test_llama_cpp_is_held_to_a_schema_and_to_our_grammar(llama_url: str, rung: Rung, text: str) -> None:
+    async with real(llama_url, rung) as llm:
+        value, _ = await ask_typed(llm, replace(REQUEST, messages=(Message(role="user", text=text),), max_tokens=160, stop=()), Film)
+    assert value.title
+    assert 1 <= len(value.genres) <= 3
 
 
 @pytest.mark.llm
@@ -406,5 +430,5 @@ async def test_llama_cpp_stops_when_the_stream_is_closed(llama_url: str) -> None
         for _ in range(3):  # two slots: a third call would wait for minutes if the first two went on
             async with aclosing(llm.stream(endless)) as stream:
                 await anext(stream)
-        answer = await asyncio.wait_for(ask(llm, replace(REQUEST, max_tokens=8)), 60)
+        answer = await asyncio.wait_for(ask(llm, replace(REQUEST, max_tokens=8)), 100)
     assert answer.text

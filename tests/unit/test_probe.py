@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fakes.llama_server import LLAMA_KEY, llama
 from fakes.openai_server import KEY, MODEL, FakeServer, Mode, serving
 from zhiyin.errors import ModelRefused, ModelTooSlow, ModelUnreachable
 from zhiyin.llm import Capabilities, Rung
@@ -164,16 +165,8 @@ def test_a_damaged_file_counts_as_nothing(tmp_path: Path, content: bytes) -> Non
 
 @pytest.fixture(scope="module")
 def llama_url(small_model: Path) -> Iterator[str]:
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = str(small_model)
-    params.n_ctx, params.n_parallel, params.kv_unified, params.verbosity, params.port = 4096, 2, True, 0, 0
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
-    params.api_keys, params.ui = ["secret"], False
-    server = xllamacpp.Server(params)
-    yield server.listening_address + "/v1"
-    del server
+    with llama(small_model) as url:
+        yield url
 
 
 @pytest.mark.llm
@@ -181,7 +174,7 @@ async def test_llama_cpp_is_found_to_keep_schemas_and_to_tell_probabilities(llam
     async with AsyncExitStack() as stack:
 
         def at(rung: Rung) -> OpenAICompatible:
-            llm = OpenAICompatible("any", llama_url, "secret", rung=rung)
+            llm = OpenAICompatible("any", llama_url, LLAMA_KEY, rung=rung)
             stack.push_async_callback(llm.close)
             return llm
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import openai
     from openai.types.chat import ChatCompletionChunk
 
-_GRACE = 5.0  # seconds between two pieces beyond the deadline of the whole; `Deadline` ends calls, this only frees what it forgot
+_GRACE = 60.0  # seconds between two pieces beyond the deadline of the whole; `Deadline` ends calls, this only frees what it forgot
+_LISTING = 5.0  # seconds to name the models there are
 _TOP = 20  # the most first tokens that servers tell probabilities of
 _NO_ROOM = re.compile(r"context[ _](?:length|size|window)|maximum context|n_ctx|(?:prompt|input|request) is too (?:long|large)|too many (?:input )?tokens", re.IGNORECASE)
 _NO_FORM = re.compile(r"response_format|json_schema|json_object|json mode|schema|grammar|structured|guided", re.IGNORECASE)
@@ -232,7 +233,7 @@ class OpenAICompatible:
         """A hint that names the models the server has, where it tells."""
         assert self._client is not None  # it has just answered
         try:
-            page = await self._client.models.list(timeout=_GRACE)
+            page = await self._client.models.list(timeout=_LISTING)
         except (sdk.OpenAIError, ValueError):
             return "Check the model's name and the path in llm.url; most addresses end in /v1"
         names = ", ".join(model.id for model in page.data[:8])
