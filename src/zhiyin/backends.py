@@ -66,7 +66,9 @@ def open_llm(settings: Settings, clock: Callable[[], datetime]) -> LLM | None:
     for url in urls:
         known = known_capabilities(settings, url)
         if known is not None and 0 < known.context < LEAST_CONTEXT:
-            raise ContextTooSmall(f"the context of {known.model} holds {known.context} tokens; {LEAST_CONTEXT} are the least", hint="Start its server with a longer context, or raise llm.context")
+            raise ContextTooSmall(
+                f"the context of {known.model} holds {known.context} tokens; {LEAST_CONTEXT} are the least", hint="Start its server with a longer context, or raise llm.context"
+            )
         models.append((open_model(settings, url, known.rung if known else None), known))
     return guarded(settings, models, clock) if models else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,9 @@ from zhiyin.errors import ModelError, SettingError
 from zhiyin.ports import LLM, Embedder, Speak
 from zhiyin.rank.dials import Dials
 from zhiyin.rank.slate import Ranker
+from zhiyin.reply.blurbs import Blurbs, BlurbWriter
 from zhiyin.reply.presenter import Presenter
+from zhiyin.reply.rows import Rows
 from zhiyin.reply.speaker import TemplateSpeaker
 from zhiyin.reply.wording import Wording
 from zhiyin.retrieve.approximate import open_approximate
@@ -93,6 +95,13 @@ class App:
     embedder: Embedder
     embedded: int  # items with a vector
     history: str = ""  # file of what was typed at the terminal
+    warm: Callable[[], Awaitable[None]] | None = None  # see `ready`
+    writer: BlurbWriter | None = None  # writes item texts, where there is a model
+
+    async def ready(self) -> None:
+        """Readies a model in this process; for entry points to do while they wait for their first user."""
+        if self.warm is not None:
+            await self.warm()
 
     @property
     def openers(self) -> dict[str, tuple[str, ...]]:
@@ -100,9 +109,7 @@ class App:
         return dict(self.domain.openers)
 
 
-def build(
-    settings: Settings, *, items: Path | None = None, warn: Warn = lambda _: None, clock: Callable[[], datetime] | None = None, model: LLM | None = None
-) -> App:
+def build(settings: Settings, *, items: Path | None = None, warn: Warn = lambda _: None, clock: Callable[[], datetime] | None = None, model: LLM | None = None) -> App:
     """The application that the settings describe; with `items`, over anybody's file instead of a pack's own data; with `model`, over this one instead of that of `llm.url`."""
     collecting = gc.isenabled()
     gc.disable()  # a few million objects are made and none is garbage; looking for some costs a third of the start
@@ -134,18 +141,30 @@ def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[
     _later(reader.linker.warm)
     if behaviour is not None:
         _later(behaviour.warm)
-    helped = None if llm is None else with_model(settings, llm, catalog, reader, templates)
+    blurbs = Blurbs(settings.cache / f"blurbs-{domain.name}.jsonl", Rows(wording))
+    helped = None if llm is None else with_model(settings, llm, reader, templates, blurbs)
     engine = Engine(
         understand=reader,
         find=finder,
         speak=helped.speak if helped else templates,
-        present=Presenter(templates, wording, notices, model=llm.name if llm else ""),
+        present=Presenter(templates, wording, notices, model=llm.name if llm else "", blurbs=blurbs),
         store=open_store(settings),
         clock=clock,
         advice=helped.advice if helped else None,
         model=llm,
     )
-    return App(engine=engine, domain=domain, catalog=catalog, report=report, wording=wording, embedder=cached, embedded=embedded, history=str(settings.data / "history"))
+    return App(
+        engine=engine,
+        domain=domain,
+        catalog=catalog,
+        report=report,
+        wording=wording,
+        embedder=cached,
+        embedded=embedded,
+        history=str(settings.data / "history"),
+        warm=helped.warm if helped and "llamacpp:" in settings.llm.url else None,
+        writer=helped.writer if helped else None,
+    )
 
 
 @dataclass(frozen=True)
@@ -153,39 +172,37 @@ class Helped:
     """The stages that a language model has a hand in."""
 
     speak: Speak
-    advice: Advice | None
+    advice: Advice
+    warm: Callable[[], Awaitable[None]]
+    writer: BlurbWriter
 
 
-def with_model(settings: Settings, llm: LLM, catalog: Catalog, reader: RuleReader, templates: TemplateSpeaker) -> Helped:
+def with_model(settings: Settings, llm: LLM, reader: RuleReader, templates: TemplateSpeaker, blurbs: Blurbs) -> Helped:
     """The stages of `llm.stages` with a model behind them, over the rules and templates that they fall back on."""
     from zhiyin.prompting.prompts import Prompts, prompt_folders, standing_of  # noqa: PLC0415  # only where there is a model
     from zhiyin.rank.llm import ModelRanker  # noqa: PLC0415
     from zhiyin.reply.evidence import Ground  # noqa: PLC0415
     from zhiyin.reply.llm import ModelSpeaker  # noqa: PLC0415
-    from zhiyin.reply.rows import Rows  # noqa: PLC0415
     from zhiyin.retrieve.rewrite import ModelRewriter  # noqa: PLC0415
     from zhiyin.understand.claims import ClaimReader  # noqa: PLC0415
     from zhiyin.understand.llm import ModelReader  # noqa: PLC0415
 
-    own, domain = settings.llm, catalog.domain
+    own, catalog, domain = settings.llm, reader.catalog, reader.domain
     stages = {name.strip() for name in own.stages.split(",") if name.strip()}
     if unknown := stages - {"understand", "rewrite", "rank", "speak"}:
         raise SettingError(f"setting 'llm.stages': {', '.join(sorted(unknown))} is no stage of a model", hint="Stages are understand, rewrite, rank, speak")
     prompts = Prompts(domain.name, prompt_folders(domain.name, domain.folder, settings.data), standing_of(domain))
-    rows = Rows(templates.wording)
     each = 0.8 * own.second_look  # so that a model which hangs is found out by its own deadline, and left alone after that
     advice = Advice(
         reread=ModelReader(llm, prompts, catalog, ask_below=own.ask_below, seconds=each) if "understand" in stages else None,
         rewrite=ModelRewriter(llm, prompts, reader.linker.titled, seconds=each) if "rewrite" in stages else None,
-        rerank=ModelRanker(llm, prompts, catalog, rows.one, seconds=each) if "rank" in stages else None,
+        rerank=ModelRanker(llm, prompts, catalog, blurbs.rows.one, seconds=each) if "rank" in stages else None,
         seconds=own.second_look,
     )
-    if "speak" not in stages:
-        return Helped(speak=templates, advice=advice)
-    ground = Ground(catalog, templates.wording)
+    ground, claims = Ground(catalog, templates.wording), ClaimReader(catalog, reader.book)
     _later(ground.warm)
-    speak = ModelSpeaker(templates, llm, prompts, ground, ClaimReader(catalog, reader.book), frame=own.frame, first_word=own.first_word)
-    return Helped(speak=speak, advice=advice)
+    speaker = ModelSpeaker(templates, llm, prompts, ground, claims, frame=own.frame, first_word=own.first_word)
+    return Helped(speak=speaker if "speak" in stages else templates, advice=advice, warm=speaker.warm, writer=BlurbWriter(blurbs, llm, prompts, ground, claims))
 
 
 def _language_model(settings: Settings, clock: Callable[[], datetime], warn: Warn) -> tuple[LLM | None, tuple[Notice, ...]]:

@@ -419,6 +419,7 @@ class Candidate:
     reasons: tuple[Reason, ...] = ()
     attributes: Mapping[str, Value] = field(default_factory=dict)  # with the variant that matched
     probability: float | None = None  # P(r|x) among the candidates a model ranked
+    blurb: str = ""  # a sentence that a model wrote where the row has no description; shown as such
 
 
 Slate: TypeAlias = tuple[Candidate, ...]

@@ -783,7 +783,7 @@ async def test_short_prompts_and_answers_measure_no_speed() -> None:
 async def test_the_forecast_is_reading_what_is_new_and_writing_the_most() -> None:
     system = Message(role="system", text="rule " * 400)
     request = LLMRequest(messages=(system, Message(role="user", text="word " * 80)), purpose="speak", max_tokens=60)
-    llm = Metered(ScriptedLLM(["fine"]), Capabilities(model="m", prompt_speed=100.0, answer_speed=20.0))
+    llm = Metered(Act([1.0, "fine"]), Capabilities(model="m", prompt_speed=100.0, answer_speed=20.0), clock=Clock())
     rules, words = 500 + 4, 100 + 4
     assert llm.seconds(request) == pytest.approx((rules + words) / 100 + 3.0)
     assert llm.seconds(replace(request, choices=("A", "B"))) == pytest.approx((rules + words) / 100 + 0.05)
@@ -792,6 +792,27 @@ async def test_the_forecast_is_reading_what_is_new_and_writing_the_most() -> Non
     assert llm.seconds(replace(request, choices=("A", "B"))) == pytest.approx(words / speed + 1 / llm.answer_speed)
     elsewhere = replace(request, messages=(Message(role="system", text="other " * 400), *request.messages[1:]))
     assert llm.seconds(elsewhere) > llm.seconds(request) + 500 / speed
+
+
+async def test_the_forecast_knows_how_long_answers_to_a_prompt_are() -> None:
+    clock = Clock()
+    request = replace(ASK, prompt="films/one.en@1", max_tokens=60)
+    llm = Metered(Act(["a", 2.0, "b", Usage(prompt=10, answer=12)], clock=clock), Capabilities(model="m", answer_speed=6.0), clock=clock)
+    assert llm.seconds(request) == pytest.approx(10.0)
+    await whole(llm, request)
+    assert llm.seconds(request) == pytest.approx(12 / llm.answer_speed)
+    assert llm.seconds(replace(request, prompt="films/speak.en@1")) == pytest.approx(60 / llm.answer_speed)
+
+
+async def test_the_longer_ago_a_measurement_the_more_hopeful_the_forecast() -> None:
+    clock = Clock()
+    llm = Metered(Act(), Capabilities(model="m", answer_speed=10.0), clock=clock)
+    request = replace(ASK, max_tokens=100)
+    assert llm.seconds(request) == pytest.approx(10.0)
+    clock.now += 30.0
+    assert llm.seconds(request) == pytest.approx(5.0)
+    clock.now += 60.0
+    assert llm.seconds(request) == pytest.approx(2.5)
 
 
 async def test_a_prompt_whose_cache_is_not_told_is_not_taken_for_a_fast_one() -> None:

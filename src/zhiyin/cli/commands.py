@@ -283,6 +283,22 @@ def model_remove(name: Annotated[str, typer.Argument(help="a name from: zhiyin m
     remove_model(name)
 
 
+@model_app.command("write")
+def model_write(
+    domain: DomainOption = None,
+    items: ItemsOption = None,
+    model: ModelOption = None,
+    language: Annotated[str, typer.Option(help="en or zh")] = "en",
+    limit: Annotated[int, typer.Option(min=1, help="how many items at most, the best known first")] = 100,
+) -> int:
+    """Have the model write one sentence for items without a description; each is checked against its row, kept, and shown as generated."""
+    from zhiyin.cli.models import write_blurbs
+
+    if language not in {"en", "zh"}:
+        raise typer.BadParameter(f"--language is en or zh, not {language!r}")
+    return write_blurbs(domain, items, model, language=language, limit=limit)
+
+
 @model_app.command("probe")
 def model_probe(url: Annotated[str | None, typer.Argument(help="openai:MODEL@BASE_URL or llamacpp:NAME; default: the setting llm.url")] = None, json_: JsonOption = False) -> int:
     """Ask a model what it can do: JSON, probabilities, context, speed; exit status 3 if something that matters is wanting."""

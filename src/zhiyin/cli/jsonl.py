@@ -32,6 +32,7 @@ async def serve_lines(app: App, user: str = "") -> None:
     """Answer standard input to its end."""
     talk = Talk.fresh(user)
     loop = asyncio.get_running_loop()
+    warming = asyncio.create_task(app.ready())
     while not talk.quit:
         raw = await loop.run_in_executor(None, sys.stdin.buffer.readline)
         if not raw:
@@ -47,4 +48,5 @@ async def serve_lines(app: App, user: str = "") -> None:
         answer = await _answer(app, turn)
         sys.stdout.buffer.write(json.dumps(answer, ensure_ascii=False).encode("utf-8", errors="replace") + b"\n")
         sys.stdout.buffer.flush()
+    warming.cancel()
     await app.engine.close()

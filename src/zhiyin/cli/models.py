@@ -83,6 +83,31 @@ def probe_model(url: str | None, *, as_json: bool) -> int:
     return status
 
 
+def write_blurbs(domain: str | None, items: Path | None, url: str | None, *, language: str, limit: int) -> int:
+    """Write item texts where there are none; 4 if there is no model to do it."""
+    from zhiyin.bootstrap import build
+
+    app = build(read_settings(domain=domain, store="memory:", llm={"url": url} if url else None), items=items, warn=lambda text: print(text, file=sys.stderr))
+    writer = app.writer
+    if writer is None:
+        print("error: no language model is connected\nName one: zhiyin model write --model llamacpp:NAME", file=sys.stderr)
+        return 4
+    order = (-app.catalog.prior).argsort(kind="stable")
+    bare = [item for row in order if not (item := app.catalog.items[int(row)]).texts.get(language) and writer.blurbs.of(item, language) is None][:limit]
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("writing", total=len(bare))
+
+        async def work() -> tuple[int, int]:
+            try:
+                return await writer.write(bare, language, lambda done, kept: bar.update(task, completed=done, description=f"kept {kept}"))
+            finally:
+                await app.engine.close()
+
+        asked, kept = asyncio.run(work())
+    print(f"{kept} of {asked} sentences were borne out by their rows and kept in {writer.blurbs.path}")
+    return 0
+
+
 def wanting(found: Capabilities) -> list[str]:
     """What a model lacks that matters, a sentence each."""
     lacking = []

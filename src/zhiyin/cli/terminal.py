@@ -30,6 +30,7 @@ async def converse(app: App, user: str = "") -> None:
     talk = Talk.fresh(user)
     _greet(console, app)
     remember = _history(app)
+    warming = asyncio.create_task(app.ready())
     while not talk.quit:
         line = await asyncio.to_thread(_ask, console)
         if line is None:
@@ -51,6 +52,7 @@ async def converse(app: App, user: str = "") -> None:
         except asyncio.CancelledError:  # Ctrl-C in the middle of an answer stops the answer only
             console.print("…", style="dim")
     remember()
+    warming.cancel()
     await app.engine.close()
 
 
@@ -69,7 +71,7 @@ def _ask(console: Console) -> str | None:
 def _greet(console: Console, app: App) -> None:
     name = app.domain.label.get("en", app.domain.name)
     zh = app.domain.label.get("zh", "")
-    console.print(Text.assemble(("知音 Zhiyin", "bold"), f" · {len(app.catalog):,} {name} {zh} · rule mode, no language model 规则模式"))
+    console.print(Text.assemble(("知音 Zhiyin", "bold"), f" · {len(app.catalog):,} {name} {zh} · {_mode(app)}"))
     for credit in app.report.credits:
         console.print(Text(f"  {credit}", style="dim"))
     for missing in app.report.missing_layers:
@@ -81,11 +83,15 @@ def _greet(console: Console, app: App) -> None:
     console.print(Text("/help  /quit", style="dim"))
 
 
+def _mode(app: App) -> str:
+    return f"with the language model 语言模型：{app.engine.model.name}" if app.engine.model else "rule mode, no language model 规则模式"
+
+
 async def _answer(console: Console, app: App, talk: Talk, line: str) -> None:
     """One turn, printed as its parts arrive."""
     turn = Turn(session=talk.session, user=talk.user, text=line, time=datetime.now(UTC))
     language = Language.EN
-    spoken = False
+    spoken, shown = False, False
     async with aclosing(app.engine.answer(turn)) as parts:
         async for part in parts:
             match part:
@@ -93,6 +99,9 @@ async def _answer(console: Console, app: App, talk: Talk, line: str) -> None:
                     language = part.state.language
                     _chips(console, [(w.id, app.wording.wish(w, language)) for w in part.state.wishes])
                 case Shown():
+                    if shown:  # a model's second look: the cards as they stand from here on
+                        console.print(Text("  ⟳ " + ("再看一眼之后：" if language == "zh" else "on second thoughts:"), style="dim"))
+                    shown = bool(part.slate)
                     for number, card in enumerate(part.slate, 1):
                         console.print(_card(number, card, app.wording, str(language)))
                 case Words():
@@ -125,6 +134,8 @@ def _card(number: int, card: Candidate, wording: Wording, language: str) -> Padd
     table.add_row(Text("   " + " · ".join(wording.facts(card, language))))
     if text := card.item.texts.get(language):
         table.add_row(Text("   " + text, style="italic"))
+    elif card.blurb:
+        table.add_row(Text(f"   {card.blurb}" + ("（由模型生成）" if language == "zh" else " (written by a model)"), style="italic dim"))
     for reason in card.reasons[:3]:
         table.add_row(Text("   ✓ " + reason.text, style="green"))
     return Padding(table, (0, 0, 0, 1))

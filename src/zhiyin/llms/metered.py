@@ -19,6 +19,7 @@ from zhiyin.types import Usage
 
 _NEW = 0.3  # weight of the newest measurement of a speed
 _FEW_PROMPT, _FEW_ANSWER = 16, 8  # fewer tokens than these measure the connection, not the model
+_HOPE = 30.0  # seconds without a measurement after which a model is thought twice as fast as it was
 _MAX_BEGINNINGS = 128  # first messages of prompts thought to be in the model's cache
 _MESSAGE = 4  # tokens that a chat template puts around a message
 
@@ -83,6 +84,8 @@ class Metered(WrapperLLM):
         self._clock = clock
         self._counts = Counts()
         self._errors: Counter[str] = Counter()
+        self._measured = clock()
+        self._lengths: dict[str, float] = {}  # tokens that answers to a prompt take, by its name
         self._beginnings: OrderedDict[int, None] = OrderedDict()  # hashes of messages that were sent
 
     @property
@@ -113,11 +116,15 @@ class Metered(WrapperLLM):
                 self._learn(request, watch, replace(usage, answer=max(usage.answer, estimate("".join(watch.text)))))
 
     def seconds(self, request: LLMRequest, /) -> float:
-        """Reading what is new of the prompt and writing the longest answer, at the speeds measured; a speed not known counts as fast."""
-        answer = 1 if request.choices else request.max_tokens
+        """Reading what is new of the prompt and writing an answer of the usual length, at the speeds measured; a speed not known counts as fast.
+
+        The longer ago the last measurement, the more hopeful: a machine that was busy a while ago is tried again.
+        """
+        answer = 1 if request.choices else min(request.max_tokens, self._lengths.get(request.prompt, request.max_tokens))
         reading = self._fresh(request) / self.prompt_speed if self.prompt_speed else 0.0
         writing = answer / self.answer_speed if self.answer_speed else 0.0
-        return max(self.inner.seconds(request), reading + writing)
+        hope = 1.0 + (self._clock() - self._measured) / _HOPE
+        return max(self.inner.seconds(request), (reading + writing) / hope)
 
     async def _watched(self, request: LLMRequest, watch: _Watch) -> AsyncGenerator[LLMChunk, None]:
         """The inner answer, with the time spent waiting for it written down."""
@@ -141,6 +148,9 @@ class Metered(WrapperLLM):
             self.prompt_speed = _mixed(self.prompt_speed, evaluated / watch.first)
         if usage.answer >= _FEW_ANSWER and watch.pieces > 1 and watch.waited > watch.first:
             self.answer_speed = _mixed(self.answer_speed, (usage.answer - 1) / (watch.waited - watch.first))
+        self._measured = self._clock()
+        if request.prompt and not request.choices and usage.answer:
+            self._lengths[request.prompt] = _mixed(self._lengths.get(request.prompt, 0.0), usage.answer)
         for message in _beginning(request):
             self._beginnings[message] = None
             self._beginnings.move_to_end(message)

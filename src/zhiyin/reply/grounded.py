@@ -200,7 +200,7 @@ class Judge:
         return 1.0 if unit in {plain(u) for u in field.unit.values()} else None
 
     def _ordered(self, claim: Claim, members: Sequence[Evidence], groups: Sequence[tuple[int, list[Evidence]]]) -> bool:
-        """ "The cheapest" holds against everything shown, "cheaper" against the other items of the sentence; all must be known."""
+        """Whether "the cheapest" holds against everything shown, "cheaper" against the other items of the sentence; all must be known."""
         toward, degree = claim.values
         others = self.among if degree == "most" else [e for _, group in groups for e in group if e not in members]
         column = self.ground.catalog.numbers(claim.fields[0])

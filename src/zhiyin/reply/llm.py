@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -22,11 +22,12 @@ from zhiyin.reply.grounded import Judge, Verdict
 from zhiyin.reply.rows import Rows
 from zhiyin.reply.sentences import Sentences
 from zhiyin.reply.speaker import TemplateSpeaker, joined
-from zhiyin.types import Act, Call, ItemId, Slate, State, Usage, Words
+from zhiyin.types import Act, Call, ItemId, Language, Slate, State, Usage, Words
 
 FREE_WITHIN = 3.0  # seconds in which a whole reply must be expected for a model to speak freely
 _STRICT = 2  # items that get a sentence in the strict frame
 _MOST = 4  # sentences of a free reply
+_WARM = 60.0  # seconds
 _SAID = 120  # characters of the user's words in a prompt
 
 
@@ -78,6 +79,15 @@ class ModelSpeaker:
         for sentence in dict.fromkeys(script.tail):
             if sentence and sentence not in spoken:
                 yield words(sentence, "template")
+
+    async def warm(self) -> None:
+        """Have the model read what stays the same of the prompts that come first, so that the first user does not wait for it."""
+        for language in Language:
+            messages = self.prompts.render("one", language, dict.fromkeys(("said", "facts"), "")).messages
+            with suppress(ModelError):
+                async with aclosing(self.llm.stream(LLMRequest(messages=messages, purpose="speak", max_tokens=1, seconds=_WARM, prompt="warm"))) as stream:
+                    async for _ in stream:
+                        pass
 
     async def _told(self, act: Act, slate: Slate, state: State, trace: Trace) -> AsyncGenerator[Verdict, None]:
         """Verdicts on a model's sentences, in order; those that may not be said are noted in the trace."""

@@ -6,22 +6,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from zhiyin.llm import Trace
+from zhiyin.reply.blurbs import Blurbs
 from zhiyin.reply.speaker import TemplateSpeaker
 from zhiyin.reply.wording import Wording
-from zhiyin.types import Act, Done, Notice, Question, Slate, State
+from zhiyin.types import Act, Done, Item, Notice, Question, Slate, State
 
 
 class Presenter:
     """The `Present` port."""
 
-    def __init__(self, speaker: TemplateSpeaker, wording: Wording, standing: tuple[Notice, ...] = (), model: str = "") -> None:
-        self.speaker, self.wording, self.model = speaker, wording, model
+    def __init__(self, speaker: TemplateSpeaker, wording: Wording, standing: tuple[Notice, ...] = (), model: str = "", blurbs: Blurbs | None = None) -> None:
+        self.speaker, self.wording, self.model, self.blurbs = speaker, wording, model, blurbs
         self.standing = standing  # notices of every reply: no model, a stand-in embedder
 
     def slate(self, slate: Slate, state: State, /) -> Slate:
-        """The slate with its reasons worded in the state's language."""
+        """The slate with its reasons worded in the state's language, and a blurb where a row has no description in it."""
         language = str(state.language)
-        return tuple(replace(c, reasons=tuple(replace(r, text=self.wording.reason(r, language)) for r in c.reasons)) for c in slate)
+        return tuple(replace(c, reasons=tuple(replace(r, text=self.wording.reason(r, language)) for r in c.reasons), blurb=self._blurb(c.item, language)) for c in slate)
+
+    def _blurb(self, item: Item, language: str) -> str:
+        blurb = self.blurbs.of(item, language) if self.blurbs else None
+        return blurb.text if blurb else ""
 
     def known(self, state: State, /) -> State:
         """The state without what this catalogue does not have: a session may have begun over another one."""
