@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from zhiyin.catalog.columns import Catalog
@@ -20,6 +21,15 @@ _CJK_RUNS = re.compile(f"[{CJK}]+")
 _SHARED = 2  # descriptions a word must stand in before one row's use of it counts: what is planted in one row stays unsaid
 _VAGUE_ROLES = frozenset({"by", "with", "in it", "有"})
 _READ = 20_000  # descriptions that are counted
+_TITLE = "\ue000"  # stands for each character of a title
+_JOINS = re.compile(r"[\s,，、/&]*(?:(?:and|or|和|与|跟|或|及|以及|vs)?[\s,，、/&]*(?:the\s+)?)[《》\"“”]*\s*")
+_COMPARED = re.compile(r"[》\"”\s]*比[《\"“\s]*")
+_BREAK = re.compile(r"[,，;；:：、—]|\s-|\b(?:and|or|but|while|whereas|with|than|like|as|though|if|so)\b|[和与跟而但或像]|以及|还有|如果")
+_ALIKE = re.compile(
+    r"\b(?:both|all|each|every|too|also|alike|likewise|similar(?:ly)?|equally|neither|as well|(?:so|as) (?:is|are|was|were|do|does|did|has|have|had|can|will))\b"
+    rf"|\b(?:un)?like\s+(?:the\s+)?[《\"“]?{_TITLE}|也(?![许好行罢])|[亦均皆]|都(?![市会])|同样|一样|同[为是属]|相同|类似|相似|如同"
+)
+_BACK = re.compile(r"\W*(?:it|its|it's|they|they're|their|both|this|that|these|he|she|它|他|她|这|该|两)(?![a-z])")
 
 
 @dataclass(frozen=True)
@@ -30,9 +40,19 @@ class Evidence:
     surfaces: tuple[str, ...]  # what it is called, plain, longest first
     names: frozenset[str]  # words of its titles and values, plain: these may stand in capitals
     words: frozenset[str]  # those and the words of its description that are common enough
-    text: str  # its titles and values as one plain text, for Chinese
+    text: str  # its titles and values as one plain text, for Chinese; texts of the row are no values
     people: Mapping[str, frozenset[str]]  # a person's surfaces, plain -> the fields they stand in
     numbers: Mapping[str, tuple[float, ...]]  # numeric field -> its values, of every size
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A piece of a sentence from `start` on, and the items of which all that it says must hold; `subject` is what a comparison in it is about."""
+
+    start: int
+    members: tuple[Evidence, ...]
+    subject: tuple[Evidence, ...]
+    compared: bool = False  # whether it follows "A 比 B"
 
 
 class Ground:
@@ -60,13 +80,28 @@ class Ground:
 
     @cached_property
     def talk(self) -> frozenset[str]:
-        """Words of the domain that say what things are, not how: nouns, counters, labels of fields, units."""
+        """Words of the domain that say what things are, not how: nouns, counters, units, parts that people have."""
         found: list[str] = [*self.domain.noun.values(), *self.domain.nouns.values(), *self.domain.label.values(), *self.domain.counter.values()]
         for field in self.domain.fields.values():
-            found += [*field.label.values(), *field.unit.values()]
+            found += field.unit.values()
         for lexicon in self.domain.lexicons.values():
-            found += [*lexicon.nouns, *lexicon.counters, *(w for words in lexicon.fields.values() for w in words), *(w for words in lexicon.roles.values() for w in words)]
+            found += [*lexicon.nouns, *lexicon.counters, *(w for words in lexicon.roles.values() for w in words)]
+            found += [w for name, words in lexicon.fields.items() if name not in self.domain.fields for w in words]
         return frozenset(w for text in found for w in words_of(text))
+
+    @cached_property
+    def labels(self) -> Mapping[str, tuple[str, ...]]:
+        """What each field is called, plain. To say "awards" of an item is a claim: its row must have the field."""
+        found = {name: [plain(name), *(plain(label) for label in field.label.values())] for name, field in self.domain.fields.items()}
+        for lexicon in self.domain.lexicons.values():
+            for name in found.keys() & lexicon.fields.keys():
+                found[name] += [plain(w) for w in lexicon.fields[name]]
+        return {name: tuple(dict.fromkeys(words)) for name, words in found.items()}
+
+    @cached_property
+    def label_words(self) -> Mapping[str, frozenset[str]]:
+        """The single words of `labels`."""
+        return {name: frozenset(w for label in labels for w in words_of(label)) for name, labels in self.labels.items()}
 
     @cached_property
     def roles(self) -> tuple[tuple[str, re.Pattern[str]], ...]:
@@ -82,9 +117,13 @@ class Ground:
         item = self.catalog.items[self.catalog.row[item_id]]
         titles = [*item.titles.values(), *item.aliases]
         values, people = list(titles), dict[str, set[str]]()
+        told = list(item.texts.values())
         for name, field in self.domain.fields.items():
             for value in item.values(name):
                 if field.numeric or isinstance(value, bool):
+                    continue
+                if field.kind == "text":  # anybody's words, such as a review
+                    told.append(str(value))
                     continue
                 worded = {str(value), *(self.wording.value(name, value, language, both=True) for language in ("en", "zh"))}
                 values += worded
@@ -92,12 +131,12 @@ class Ground:
                     for surface in {plain(str(value)), *(plain(other) for other in self.domain.people.get(str(value), ()))}:
                         people.setdefault(surface, set()).add(name)
         names = {w for text in values for w in words_of(text)}
-        described = {w for text in item.texts.values() if not suspicious(text) for w in words_of(text)} & self.shared
+        described = {w for text in told if not suspicious(text) for w in words_of(text)} & self.shared
         return Evidence(
             item=item,
             surfaces=tuple(sorted({plain(t) for t in titles if t.strip()}, key=len, reverse=True)),
             names=frozenset(names),
-            words=frozenset(names | described),
+            words=frozenset(names | described).union(*(words for name, words in self.label_words.items() if item.values(name) or any(name in v for v in item.variants))),
             text=plain("\n".join(values)),
             people={surface: frozenset(fields) for surface, fields in people.items()},
             numbers=self._numbers(item),
@@ -138,6 +177,44 @@ def first_surface(evidence: Iterable[Evidence], text: str) -> list[tuple[int, in
             if not any(m.start() < end and start < m.end() for start, end, _ in taken):
                 taken.append((m.start(), m.end(), item))
     return sorted(taken)
+
+
+def stretches(text: str, titles: Sequence[tuple[int, int, ItemId]], items: Sequence[Evidence], last: Sequence[Evidence]) -> list[Stretch]:
+    """Whom each piece of a plain sentence is about. Where grammar leaves it open ("directed by him, this one ..."), it is about all who could be meant."""
+    if not titles:
+        return [Stretch(0, tuple(last), tuple(last))]
+    known = {e.item.id: e for e in items}
+    if _ALIKE.search(masked(text, titles)):
+        everybody = distinct(known[item] for _, _, item in titles)
+        return [Stretch(0, everybody, everybody)]
+    first = (known[titles[0][2]],)
+    found = [Stretch(0, (*first, *(last if _BACK.match(text[: titles[0][0]]) else ())), first), Stretch(titles[0][0], first, first)]
+    for (_, before, _), (start, _, item) in pairwise(titles):
+        between, own, past = text[before:start], (known[item],), found[-1]
+        if _JOINS.fullmatch(between):
+            found[-1] = Stretch(past.start, distinct([*past.members, *own]), distinct([*past.subject, *own]))
+            continue
+        if _COMPARED.fullmatch(between):
+            found.append(Stretch(start, distinct([*past.members, *own]), past.subject, compared=True))
+            continue
+        cut = max((m.end() for m in _BREAK.finditer(between)), default=len(between))
+        if re.search(r"\w", between[cut:]):
+            found.append(Stretch(before + cut, distinct([*past.members, *own]), own))
+        found.append(Stretch(start, own, own))
+    head, row = found[0], found[1]  # what stands before the first title is about all that stand in a row there
+    return [Stretch(0, distinct([*row.members, *head.members]), row.subject), *found[1:]]
+
+
+def masked(text: str, titles: Sequence[tuple[int, int, ItemId]]) -> str:
+    """The text with a mark in place of each character of a title."""
+    for start, end, _ in titles:
+        text = text[:start] + _TITLE * (end - start) + text[end:]
+    return text
+
+
+def distinct(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """Each item's evidence once, in order."""
+    return tuple({e.item.id: e for e in evidence}.values())
 
 
 @lru_cache(maxsize=4096)

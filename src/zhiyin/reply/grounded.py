@@ -7,28 +7,43 @@ word must be one that states nothing checkable (`texts/plain.*.txt`) or one that
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from zhiyin.llm import Claim
 from zhiyin.ports import Claims
-from zhiyin.reply.evidence import LATIN, Evidence, Ground, first_surface, plain_words, words_of
+from zhiyin.reply.evidence import LATIN, Evidence, Ground, Stretch, distinct, first_surface, masked, plain_words, stretches, words_of
 from zhiyin.text import CJK, cjk_count, is_cjk, plain, segment, stem
 from zhiyin.types import ItemId, Op, Wish
 
 MAX_LENGTH = {"en": 260, "zh": 120}
 _MARKUP = re.compile(r"https?:|www\.|\w@\w|[<>{}|\\`*_#~^=\[\]⟦⟧@$%&]|\n|[^\W\d_]\.(?:com|cn|net|org|io|example)\b", re.IGNORECASE)
 _MARKS = re.compile(r"《([^《》]*)》|[“「]([^”」]*)[”」]|\"([^\"]*)\"")
-_JOINS = re.compile(r"[\s,，、/&]*(?:(?:and|or|和|与|跟|或|及|以及|vs)?[\s,，、/&]*(?:the\s+)?)[《》\"“”]*\s*")
 _RUNS = re.compile(f"[{CJK}]+")
 _TINY = re.compile(r"[一两]|\b(?:one|two|a|an)\b")
 _NOT = r"(?:without|no|not|(?:does|do|is)(?:n't| not)(?: (?:feature|have|star|include|contain))?|free of|没有|不含|不带|不是|无)\s*(?:any\s+)?"
 _ECHO_OF_PROMPT = 6  # words in a row that a sentence may not share with the instructions
+_LABEL = re.compile(  # of a prompt, or of a chat that goes on by itself
+    r"\b(?:user|human|assistant|system)\s*[:：]|(?:用户|助手|系统)\s*[:：]|^\W*(?:wish(?:es)?|items?|facts|reasons|要求|列表|候选|事实|理由)\s*[:：]|[:：]\W*$", re.IGNORECASE
+)
+_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _YEAR = "@year"
 _BUDGET = re.compile(r"\bbudgets?\b|预算")
-_THAN = frozenset({"than"})  # said only beside a comparison that holds
+_THAN = frozenset({"than", "比"})  # said only beside a comparison that holds
+_LONG = re.compile(r"\s*(?:long\b|长(?!度))")  # after a number that holds
+_ROLE_MARK = re.compile(r"\W*(?:user|assistant|system|human|ai|bot|facts?|items?|wishes|reasons|用户|助手|助理|系统|事实|条目|愿望|理由)\s*[:：]", re.IGNORECASE)
+_ODD = frozenset({"So", "Sk", "Co", "Cn", "Cs", "Cf", "Cc", "Mn", "Me"})  # pictures, marks upon letters, and what cannot be seen
+_RELATION = re.compile(
+    r"\b(?:director|star|actor|actress|lead|maker|brand|author|writer|cast|team|creator|hero)s? (?:of|behind|in|from) (?:the )?[《\"“]?\ue000"
+    r"|\ue000[》\"”]?(?:'s|的)\s*(?:director|star|actor|lead|maker|brand|cast|导演|主演|演员|主角|编剧|团队|班底|品牌|厂家|厂商|牌子)|同一|同个|共同"
+)
+_LEFT_BEHIND = re.compile(r"(?:\bthan|比)\s*(?:the\s+)?[《\"“]?$")  # "A is cheaper than B" says nothing else of B
+_TOWARD = {Op.LT: "lowest", Op.LE: "lowest", Op.GT: "highest", Op.GE: "highest"}
+_HE = re.compile(r"\b(?:he|she|they|who)\b|[他她]")
+_OPEN = 14  # characters between the name of a field and its number
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +72,8 @@ class Judge:
         self.among = [e for i in among if (e := ground.of(i))] or self.items
         self._last = self.items  # what a sentence without a title is about
         self._told = _grams(instructions)
+        self._units = frozenset(w for w in ground.talk | {"ram", "rom", "cpu", "os"} if len(w) <= 3)
+        self._free = plain_words(language) | ground.talk | frozenset(w for words in ground.label_words.values() for w in words)
 
     def __call__(self, sentence: str) -> Verdict:
         """The verdict on the next sentence."""
@@ -66,25 +83,28 @@ class Judge:
             return Verdict(sentence, tuple(wrong))
         text = plain(sentence)
         titles = first_surface(self.items, text)
-        groups = self._groups(text, titles)
         spans = [(start, end) for start, end, _ in titles]
         wrong += self._quoted(sentence, spans)
         echoed = self._exclusions(text)
         claims = [c for c in self.claims(sentence) if not _inside((c.start, c.end), spans) and not _inside((c.start, c.end), echoed)]
+        claims = _without_lengths(claims, text)
+        groups = self._settled(stretches(text, titles, self.items, self._last), _without(text, spans), text, claims)
         good, bad = self._weighed(text, claims, groups)
         wrong += [sentence[start:end] for start, end in bad]
         wrong += self._roles(text, groups, sentence)
+        wrong += self._relations(text, titles)
         wrong += self._budget(text)
-        compared = any(c.kind == "order" and (c.start, c.end) in good for c in claims)
+        compared = any(c.kind in {"order", "quality"} and (c.start, c.end) in good for c in claims)
+        good += [m.span() for place in good if (m := _LONG.match(text, place[1])) and any(c.kind == "number" and (c.start, c.end) == place for c in claims)]
         wrong += [w for w in self._rest(sentence, [*spans, *echoed, *good, *bad], groups) if not (compared and w in _THAN)]
-        about = tuple(dict.fromkeys(e.item.id for _, members in groups for e in members))
-        if not wrong and groups[-1][1]:
-            self._last = groups[-1][1]
-        return Verdict(sentence, tuple(dict.fromkeys(wrong)), about, telling=bool(good) or self._tells(text, spans, groups))
+        named = [e for g in groups for e in g.members]
+        if not wrong and named:
+            self._last = named
+        return Verdict(sentence, tuple(dict.fromkeys(wrong)), tuple(dict.fromkeys(e.item.id for e in named)), telling=bool(good) or self._tells(text, spans, named))
 
-    def _tells(self, text: str, titles: Sequence[tuple[int, int]], groups: Sequence[tuple[int, list[Evidence]]]) -> bool:
+    def _tells(self, text: str, titles: Sequence[tuple[int, int]], about: Sequence[Evidence]) -> bool:
         """Whether a word besides the titles comes from the rows."""
-        own = frozenset.union(frozenset(), *(e.words for _, members in groups for e in members)) - plain_words(self.language) - self.ground.talk
+        own = frozenset.union(frozenset(), *(e.words for e in about)) - self._free
         return bool(own & words_of(_without(text, titles)))
 
     # --- the shape ---
@@ -99,6 +119,10 @@ class Judge:
             for name in evidence.item.titles.values():
                 bare = bare.replace(name, "")
         yield from (m[0] for m in _MARKUP.finditer(bare))
+        yield from (m[0] for m in _LABEL.finditer(bare))
+        yield from (f"U+{ord(c):04X}" for c in bare if _unseen(c))
+        yield from (m[0] for m in [_ROLE_MARK.match(bare)] if m)
+        yield from (c for c in bare if unicodedata.category(c) in _ODD)
         bare = _MARKS.sub("", bare)
         chinese, latin = cjk_count(bare), len(re.findall(r"[A-Za-z]+", bare))
         if (self.language == "zh" and chinese < latin) or (self.language == "en" and chinese > latin):
@@ -116,28 +140,22 @@ class Judge:
 
     # --- which words are about which items ---
 
-    def _groups(self, text: str, titles: Sequence[tuple[int, int, ItemId]]) -> list[tuple[int, list[Evidence]]]:
-        """(where it begins, whom it is about): titles in a row share what is said around them; what stands before the first title is about it too."""
-        groups: list[tuple[int, list[Evidence]]] = []
-        before = 0
-        for start, end, item in titles:
-            evidence = next(e for e in self.items if e.item.id == item)
-            if groups and _JOINS.fullmatch(text[before:start]):
-                groups[-1][1].append(evidence)
-            else:
-                groups.append((start, [evidence]))
-            before = end
-        if not groups:
-            return [(0, list(self._last))]
-        return [(0, groups[0][1]), *groups[1:]]
+    def _settled(self, found: list[Stretch], bare: str, text: str, claims: Sequence[Claim]) -> list[Stretch]:
+        """A title of which nothing is said shares what was said before it ("A has 5G, and so has B")."""
+        for n in range(len(found) - 1, 0, -1):
+            start, end = found[n].start, found[n + 1].start if n + 1 < len(found) else len(text)
+            said = any(start <= c.start < end for c in claims) or words_of(bare[start:end]) - self._free
+            if not said and not _LEFT_BEHIND.search(text[:start]):
+                found[n - 1] = replace(found[n - 1], members=distinct([*found[n - 1].members, *found[n].members]))
+        return found
 
     @staticmethod
-    def _about(position: int, groups: Sequence[tuple[int, list[Evidence]]]) -> list[Evidence]:
-        return next(members for start, members in reversed(groups) if start <= position)
+    def _at(position: int, groups: Sequence[Stretch]) -> Stretch:
+        return next(g for g in reversed(groups) if g.start <= position)
 
     # --- claims ---
 
-    def _weighed(self, text: str, claims: Sequence[Claim], groups: Sequence[tuple[int, list[Evidence]]]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    def _weighed(self, text: str, claims: Sequence[Claim], groups: Sequence[Stretch]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """The places of claims that hold and of those that do not; of several readings of a place each kind must hold whole, and one kind is enough."""
         places: dict[tuple[int, int], list[Claim]] = {}
         for claim in claims:
@@ -146,14 +164,15 @@ class Judge:
         bad: list[tuple[int, int]] = []
         titled = bool(first_surface(self.items, text))
         for place, readings in places.items():
-            members = self._about(place[0], groups)
+            group = self._at(place[0], groups)
             kinds = {c.kind for c in readings}
-            holds = any(all(self._holds(c, text, members, groups) for c in readings if c.kind == kind) for kind in kinds)
-            may_echo = not titled and len(members) != 1 and not any(c.negated for c in readings)
-            (good if holds or (may_echo and all(self._wished(c) for c in readings)) else bad).append(place)
+            holds = any(all(self._holds(c, text, group, groups) for c in readings if c.kind == kind) for kind in kinds)
+            may_echo = not titled and len(group.members) != 1 and not any(c.negated for c in readings)
+            (good if holds or (may_echo and all(self._wished(c, text) for c in readings)) else bad).append(place)
         return good, bad
 
-    def _holds(self, claim: Claim, text: str, members: Sequence[Evidence], groups: Sequence[tuple[int, list[Evidence]]]) -> bool:
+    def _holds(self, claim: Claim, text: str, group: Stretch, groups: Sequence[Stretch]) -> bool:
+        members = group.members
         if claim.kind == "number" and self._small(claim, text):
             return True
         if claim.negated or not members:
@@ -162,11 +181,13 @@ class Judge:
             case "value":
                 return all(str(value) in {str(v) for v in e.item.values(field)} for e in members for field in claim.fields for value in claim.values)
             case "quality":
+                if group.compared:
+                    return any(self._compares(wish, group, groups) for wish in claim.wishes)
                 return all(any(self._satisfies(e, wish) for wish in claim.wishes) for e in members)
             case "order":
-                return self._ordered(claim, members, groups)
+                return self._ordered(claim.fields[0], str(claim.values[0]), group, None if claim.values[1] == "most" else groups)
             case "number":
-                return all(self._counts(claim, e) for e in members)
+                return all(self._counts(claim, e, text) for e in members)
         return False
 
     def _satisfies(self, evidence: Evidence, wish: Wish) -> bool:
@@ -178,40 +199,64 @@ class Judge:
         said = text[claim.start : claim.end]
         return low == high and not claim.unit and (bool(_TINY.fullmatch(said.strip())) or (low == len(self.among) > 2 and not any(c.isdigit() for c in said)))
 
-    def _counts(self, claim: Claim, evidence: Evidence) -> bool:
-        """Whether a number of the item lies where the claim puts it, in a field that the unit allows."""
+    def _counts(self, claim: Claim, evidence: Evidence, text: str) -> bool:
+        """Whether a number of the item lies where the claim puts it, in a field that the unit and the words beside it allow."""
         low, high = (float(v) for v in claim.values)
-        for name, values in evidence.numbers.items():
-            factor = self._factor(name, claim.unit)
-            slack = 0.005 if factor not in {None, 1.0} else 1e-9  # converted amounts are rounded; "2.3 hours" is no lie
-            if factor is not None and any(low * factor - slack * abs(v) <= v <= high * factor + slack * abs(v) for v in values):
+        fields = {name: factor for name in evidence.numbers if (factor := self._factor(name, claim.unit)) is not None}
+        named = self._named(claim, text, fields)
+        for name, factor in fields.items():
+            kind = self.ground.domain.fields[name].kind
+            if (named and name != named) or (not claim.unit and kind != "year" and (name != named or not np.isfinite(low + high))):
+                continue
+            slack = 0.005 if factor != 1.0 else 1e-9  # converted amounts are rounded; "2.3 hours" is no lie
+            if any(low * factor - slack * abs(v) <= v <= high * factor + slack * abs(v) for v in evidence.numbers[name]):
                 return True
         return False
+
+    def _named(self, claim: Claim, text: str, fields: Iterable[str]) -> str:
+        """The field that a word beside the number names, of those that take the unit or one that could be mistaken for them; empty where none is."""
+        known = self.ground.domain.fields
+        units = {u for name in fields for u in known[name].units}
+        near: list[tuple[int, int, str]] = []
+        for name, field in known.items():
+            if not field.numeric or field.kind == "year" or not (name in fields or units & set(field.units)):
+                continue
+            for label in self.ground.labels[name]:
+                edge = r"(?<![a-z]){}(?![a-z])" if label.isascii() else "{}"
+                word = edge.format(re.escape(label))
+                if m := re.compile(rf"\s*(?:of\s+|的)?{word}").match(text, claim.end):
+                    near.append((0, -len(label), name))
+                if (found := list(re.finditer(word, text[: claim.start]))) and (m := found[-1]) and not re.search(r"[\d,，;；。]", text[m.end() : claim.start]):
+                    near.append((1 + claim.start - m.end(), -len(label), name))
+        return min((n for n in near if n[0] <= _OPEN), default=(0, 0, ""))[2]
 
     def _factor(self, name: str, unit: str) -> float | None:
         """What turns the claim's number into the field's own unit; None where this field does not take the unit. Other currencies are not converted: their rate moves."""
         field = self.ground.domain.fields[name]
-        if not unit:  # a bare number is a year or a score; "for 5000" could mean anything
-            return 1.0 if field.kind == "year" or not field.units else None
+        if not unit:  # a bare number is a year, or a score that says so; "for 5000" could mean anything
+            return 1.0 if field.kind == "year" or (field.wish and not field.unit) else None
         if unit == _YEAR:
             return 1.0 if field.kind == "year" else None
         if unit in field.units and unit not in field.foreign:
             return field.units[unit]
         return 1.0 if unit in {plain(u) for u in field.unit.values()} else None
 
-    def _ordered(self, claim: Claim, members: Sequence[Evidence], groups: Sequence[tuple[int, list[Evidence]]]) -> bool:
-        """Whether "the cheapest" holds against everything shown, "cheaper" against the other items of the sentence; all must be known."""
-        toward, degree = claim.values
-        others = self.among if degree == "most" else [e for _, group in groups for e in group if e not in members]
-        column = self.ground.catalog.numbers(claim.fields[0])
-        own = [float(column[self.ground.catalog.row[e.item.id]]) for e in members]
-        against = [float(column[self.ground.catalog.row[e.item.id]]) for e in others if e not in members]
+    def _compares(self, wish: Wish, group: Stretch, groups: Sequence[Stretch]) -> bool:
+        """A quality after "A 比 B" is an order: A 比 B 便宜."""
+        return wish.op in _TOWARD and self.ground.domain.fields[wish.field].numeric and self._ordered(wish.field, _TOWARD[wish.op], group, groups)
+
+    def _ordered(self, field: str, toward: str, group: Stretch, groups: Sequence[Stretch] | None) -> bool:
+        """Whether an order holds: "the cheapest" against everything shown (no `groups`), "cheaper" against the other items of the sentence; all must be known."""
+        others = self.among if groups is None else [e for g in groups for e in g.members]
+        column = self.ground.catalog.numbers(field)
+        own = [float(column[self.ground.catalog.row[e.item.id]]) for e in group.subject]
+        against = [float(column[self.ground.catalog.row[e.item.id]]) for e in others if e not in group.subject]
         if not own or not against or any(np.isnan(v) for v in (*own, *against)):
             return False
         return max(own) < min(against) if toward == "lowest" else min(own) > max(against)
 
-    def _wished(self, claim: Claim) -> bool:
-        """Whether the claim says over what the user wished for."""
+    def _wished(self, claim: Claim, text: str) -> bool:
+        """Whether the claim says over what the user wished for; a bare number does only as a budget, for "the price is 5000" is said of the items."""
         for wish in self.wishes:
             if wish.negated or wish.op is Op.NONE_OF:
                 continue
@@ -220,7 +265,8 @@ class Judge:
                 return True
             if claim.kind == "quality" and any((c.field, c.op, c.value) == (wish.field, wish.op, wish.value) for c in claim.wishes):
                 return True
-            if claim.kind == "number" and self._factor_fits(claim, wish):
+            exact = claim.kind == "number" and claim.values[0] == claim.values[1] and wish.op is not Op.EQ
+            if claim.kind == "number" and self._factor_fits(claim, wish) and (not exact or _BUDGET.search(text)):
                 return True
         return False
 
@@ -244,19 +290,27 @@ class Judge:
                     found += [m.span() for m in re.finditer(_NOT + re.escape(surface) + r"(?:s\b|片)?", text)]
         return found
 
-    def _roles(self, text: str, groups: Sequence[tuple[int, list[Evidence]]], sentence: str) -> Iterable[str]:
+    def _roles(self, text: str, groups: Sequence[Stretch], sentence: str) -> Iterable[str]:
         """Persons are in the item, and in the part that the nearest word for a part says."""
         cues = [(m.start(), m.end(), field) for field, pattern in self.ground.roles for m in pattern.finditer(text)]
         for evidence in self.items:
             for surface, fields in evidence.people.items():
                 for m in re.finditer(rf"(?<!\w){re.escape(surface)}(?!\w)" if surface.isascii() else re.escape(surface), text):
-                    members = self._about(m.start(), groups)
+                    members = self._at(m.start(), groups).members
                     if not all(surface in e.people for e in members):
                         yield sentence[m.start() : m.end()]
                         continue
                     near = [(min(abs(start - m.end()), abs(m.start() - end)), field) for start, end, field in cues if -2 <= m.start() - end <= 20 or 0 <= start - m.end() <= 3]
                     if near and min(near)[1] not in fields:
                         yield sentence[m.start() : m.end()]
+
+    def _relations(self, text: str, titles: Sequence[tuple[int, int, ItemId]]) -> Iterable[str]:
+        """What "by the director of B" says: items are tied by something that is not said, as by "he also made B"."""
+        marked = masked(text, titles)
+        if len({item for _, _, item in titles}) > 1 or "同" in text:
+            yield from (m[0].replace("\ue000", "") for m in _RELATION.finditer(marked))
+        if titles and (m := _HE.match(text[: titles[0][0]].lstrip('"“《 '))):
+            yield m[0]
 
     def _budget(self, text: str) -> Iterable[str]:
         """A budget can be kept only where the user named one."""
@@ -265,34 +319,44 @@ class Judge:
 
     # --- every other word ---
 
-    def _rest(self, sentence: str, spans: Sequence[tuple[int, int]], groups: Sequence[tuple[int, list[Evidence]]]) -> Iterable[str]:
+    def _rest(self, sentence: str, spans: Sequence[tuple[int, int]], groups: Sequence[Stretch]) -> Iterable[str]:
         text = _without(plain(sentence), spans)
-        free = plain_words(self.language) | self.ground.talk
         for m in LATIN.finditer(text):
-            members = self._about(m.start(), groups)
+            members = self._at(m.start(), groups).members
             word = m[0].replace("’", "'")
             names = self._common(members, "names")
             capital = sentence[m.start()].isupper() and _within_sentence(sentence, m.start()) and word != "i" and not word.startswith(("i'", "zhiyin"))
-            allowed = names if capital or (self.language == "zh") else free | self._common(members, "words")
+            allowed = names | self._units if capital or (self.language == "zh") else self._allowed(members)
             if word != "zhiyin" and not _known(word, allowed):
                 yield sentence[m.start() : m.end()]
         for m in _RUNS.finditer(text):
-            members = self._about(m.start(), groups)
-            allowed = free | self._common(members, "words")
+            members = self._at(m.start(), groups).members
+            allowed = self._allowed(members)
             for word in segment(m[0]):
-                if (
-                    word not in allowed
-                    and word != "知音"
-                    and not (len(word) > 1 and members and all(word in e.text for e in members))
-                    and not all(c in allowed for c in word if len(word) > 1)
-                ):
-                    yield word
+                if word in allowed or word == "知音" or (len(word) > 1 and (all(c in allowed for c in word) or (members and all(word in e.text for e in members)))):
+                    continue
+                yield word
+
+    def _allowed(self, members: Sequence[Evidence]) -> frozenset[str]:
+        """Words that may be said of these items, besides names; of nothing, what fields are called."""
+        return plain_words(self.language) | self.ground.talk | self._common(members, "words") if members else self._free
 
     @staticmethod
     def _common(members: Sequence[Evidence], kind: str) -> frozenset[str]:
         """The words that every one of these rows bears out."""
         sets: list[frozenset[str]] = [getattr(e, kind) for e in members]
         return frozenset.intersection(*sets) if sets else frozenset()
+
+
+def _unseen(c: str) -> bool:
+    """Whether a character hides, steers, or turns the direction of what is read."""
+    return unicodedata.category(c).startswith("C") or unicodedata.bidirectional(c) in _RIGHT_TO_LEFT
+
+
+def _without_lengths(claims: Sequence[Claim], text: str) -> list[Claim]:
+    """The claims but for the "long" of "148 minutes long", which only says what is counted."""
+    longs = [m.span() for c in claims if c.kind == "number" and (m := _LONG.match(text, c.end))]
+    return [c for c in claims if not (c.kind in {"quality", "order"} and _inside((c.start, c.end), longs))]
 
 
 def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
