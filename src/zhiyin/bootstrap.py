@@ -42,6 +42,7 @@ from zhiyin.understand.rules import RuleReader, load_classifier
 
 Warn = Callable[[str], None]
 _EMBED_BATCH = 64
+_PROMPTS_OF = {"speak": ("one", "explain", "compare", "chat"), "rewrite": ("rewrite",), "understand": ("understand",)}  # read ahead, in this order
 _IDLE_AFTER = 1.5  # seconds after the start
 
 
@@ -189,7 +190,7 @@ def with_model(settings: Settings, llm: LLM, reader: RuleReader, templates: Temp
 
     own, catalog, domain = settings.llm, reader.catalog, reader.domain
     stages = {name.strip() for name in own.stages.split(",") if name.strip()}
-    if unknown := stages - {"understand", "rewrite", "rank", "speak"}:
+    if unknown := stages - {*_PROMPTS_OF, "rank"}:
         raise SettingError(f"setting 'llm.stages': {', '.join(sorted(unknown))} is no stage of a model", hint="Stages are understand, rewrite, rank, speak")
     prompts = Prompts(domain.name, prompt_folders(domain.name, domain.folder, settings.data), standing_of(domain))
     each = 0.8 * own.second_look  # so that a model which hangs is found out by its own deadline, and left alone after that
@@ -202,7 +203,8 @@ def with_model(settings: Settings, llm: LLM, reader: RuleReader, templates: Temp
     ground, claims = Ground(catalog, templates.wording), ClaimReader(catalog, reader.book)
     _later(ground.warm)
     speaker = ModelSpeaker(templates, llm, prompts, ground, claims, frame=own.frame, first_word=own.first_word)
-    return Helped(speak=speaker if "speak" in stages else templates, advice=advice, warm=speaker.warm, writer=BlurbWriter(blurbs, llm, prompts, ground, claims))
+    first = [name for stage, names in _PROMPTS_OF.items() if stage in stages for name in names]
+    return Helped(speak=speaker if "speak" in stages else templates, advice=advice, warm=lambda: speaker.warm(first), writer=BlurbWriter(blurbs, llm, prompts, ground, claims))
 
 
 def _language_model(settings: Settings, clock: Callable[[], datetime], warn: Warn) -> tuple[LLM | None, tuple[Notice, ...]]:

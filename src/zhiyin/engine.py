@@ -164,7 +164,9 @@ class Engine:
                 if advice.reread is not None:
                     understanding = await advice.reread(turn, live.state, way.heard.understanding, trace)
                     if understanding is not way.heard.understanding:
-                        way = self._found(self._way(turn, live, understanding, limit))
+                        other = self._found(self._way(turn, live, understanding, limit))
+                        if other.slate or not way.slate:  # a model's reading may bring cards, it takes none away
+                            way = other
                 if advice.rewrite is not None and way.act.kind == "recommend":
                     query = await advice.rewrite(turn, way.query, trace)
                     if query is not way.query:

@@ -466,7 +466,7 @@ class Done:
     model: str = ""  # which language model is connected
     calls: tuple[Call, ...] = ()
     said: int = 0  # sentences of a model in the text
-    withheld: int = 0  # and those that the catalogue did not bear out
+    withheld: tuple[str, ...] = ()  # and those that the catalogue did not bear out, with what was wrong
 
 
 Part: TypeAlias = Understood | Shown | Words | Done

@@ -88,7 +88,7 @@ def _model(done: Done) -> Json | None:
          "answer_tokens": c.usage.answer, "first_s": round(c.usage.first, 3), "seconds": round(c.usage.seconds, 3)}
         for c in done.calls
     ]  # fmt: skip
-    return {"name": done.model, "sentences": done.said, "withheld": done.withheld, "calls": calls}
+    return {"name": done.model, "sentences": done.said, "withheld": len(done.withheld), "calls": calls}
 
 
 def wish_json(wish: Wish) -> Json:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
-from zhiyin.errors import ModelError, ModelResting
+from zhiyin.errors import ModelError, ModelResting, ModelTooSlow
 from zhiyin.llm import LLMChunk, LLMRequest
 from zhiyin.llms.wrapper import WrapperLLM
 from zhiyin.ports import LLM
@@ -57,4 +57,4 @@ class Retried(WrapperLLM):
 
 
 def _may_pass(error: ModelError) -> bool:
-    return error.retryable and not isinstance(error, ModelResting)  # a rest outlasts every pause of ours
+    return error.retryable and not isinstance(error, ModelResting | ModelTooSlow)  # a rest outlasts every pause of ours, and a user who waited for one deadline waits for no second

@@ -5,9 +5,10 @@ Weak and slow models speak in a strict frame: one item, its facts, one sentence.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -15,7 +16,7 @@ from typing import Literal
 from zhiyin.errors import ModelError, ModelTooSlow
 from zhiyin.llm import LLMRequest, Trace
 from zhiyin.ports import LLM, Claims
-from zhiyin.prompting.prompts import Prompts
+from zhiyin.prompting.prompts import STANDING, Prompts
 from zhiyin.prompting.untrusted import fence
 from zhiyin.reply.evidence import Ground
 from zhiyin.reply.grounded import Judge, Verdict
@@ -27,7 +28,7 @@ from zhiyin.types import Act, Call, ItemId, Language, Slate, State, Usage, Words
 FREE_WITHIN = 3.0  # seconds in which a whole reply must be expected for a model to speak freely
 _STRICT = 2  # items that get a sentence in the strict frame
 _MOST = 4  # sentences of a free reply
-_WARM = 60.0  # seconds
+_WARM = 120.0  # seconds
 _SAID = 120  # characters of the user's words in a prompt
 
 
@@ -52,6 +53,9 @@ class ModelSpeaker:
         self.templates, self.llm, self.prompts, self.ground, self.claims = templates, llm, prompts, ground, claims
         self.frame, self.first_word = frame, first_word
         self.rows = Rows(templates.wording)
+        self._speaking = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
 
     async def __call__(self, act: Act, slate: Slate, state: State, trace: Trace, /) -> AsyncGenerator[Words, None]:
         """The reply: what must be said first, then the model's sentences or the templates' in their place, then the question."""
@@ -66,13 +70,20 @@ class ModelSpeaker:
             yield words(sentence, "template")
         left = [s for s in script.body if s]
         told = 0
-        async with aclosing(self._told(act, slate, state, trace)) as verdicts:
-            async for verdict in verdicts:
-                if verdict.ok and verdict.sentence not in spoken:
-                    told += 1
-                    yield words(verdict.sentence, "model")
-                elif left and not told:
-                    yield words(left.pop(0), "template")
+        self._speaking += 1
+        self._quiet.clear()
+        try:
+            async with aclosing(self._told(act, slate, state, trace)) as verdicts:
+                async for verdict in verdicts:
+                    if verdict.ok and verdict.sentence not in spoken:
+                        told += 1
+                        yield words(verdict.sentence, "model")
+                    elif left and not told:
+                        yield words(left.pop(0), "template")
+        finally:
+            self._speaking -= 1
+            if not self._speaking:
+                self._quiet.set()
         if not told:
             for sentence in left:
                 yield words(sentence, "template")
@@ -80,14 +91,17 @@ class ModelSpeaker:
             if sentence and sentence not in spoken:
                 yield words(sentence, "template")
 
-    async def warm(self) -> None:
-        """Have the model read what stays the same of the prompts that come first, so that the first user does not wait for it."""
-        for language in Language:
-            messages = self.prompts.render("one", language, dict.fromkeys(("said", "facts"), "")).messages
-            with suppress(ModelError):
-                async with aclosing(self.llm.stream(LLMRequest(messages=messages, purpose="speak", max_tokens=1, seconds=_WARM, prompt="warm"))) as stream:
-                    async for _ in stream:
-                        pass
+    async def warm(self, names: Sequence[str]) -> None:
+        """Have the model read what stays the same of these prompts, so that users need not wait for it; stands back while it speaks to one."""
+        for name in names:
+            for language in Language:
+                prompt = self.prompts.active(name, language)
+                messages = self.prompts.render(name, language, dict.fromkeys(set(prompt.sections.slots) - STANDING, "")).messages
+                await self._quiet.wait()
+                with suppress(ModelError):
+                    async with aclosing(self.llm.stream(LLMRequest(messages=messages, purpose="speak", max_tokens=1, seconds=_WARM, prompt="warm"))) as stream:
+                        async for _ in stream:
+                            pass
 
     async def _told(self, act: Act, slate: Slate, state: State, trace: Trace) -> AsyncGenerator[Verdict, None]:
         """Verdicts on a model's sentences, in order; those that may not be said are noted in the trace."""

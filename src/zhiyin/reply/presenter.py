@@ -48,7 +48,7 @@ class Presenter:
             model=self.model,
             calls=tuple(trace.calls),
             said=trace.said,
-            withheld=len(trace.withheld),
+            withheld=tuple(trace.withheld),
         )
 
     def _question(self, question: Question, state: State, language: str) -> Question:
