@@ -5,12 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-phones test check lint types layers bench clean
+.PHONY: help demo demo-phones test check lint types layers prompts bench clean
 
 help:
 	@echo "make demo    set up and talk about films (make demo-phones: about phones)"
 	@echo "make test    set up and run every test"
-	@echo "make check   format, lint, types, layers"
+	@echo "make check   format, lint, types, layers, prompts"
 	@echo "make bench   latency, memory and growth"
 
 $(VENV)/.runtime: pyproject.toml
@@ -33,7 +33,7 @@ demo-phones: $(VENV)/.runtime
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
 
-check: lint types layers
+check: lint types layers prompts
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks
@@ -44,6 +44,9 @@ types: $(VENV)/.dev
 
 layers: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+prompts: $(VENV)/.dev
+	$(BIN)/zhiyin prompts lint
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/turns.py

@@ -64,7 +64,7 @@ def small_model() -> Path:
     """A small real language model on disk, Qwen2.5-Coder-Instruct 0.5B."""
     path = user_cache_path("zhiyin") / "models" / "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"
     if not path.is_file():
-        pytest.skip("the small language model is not here: python3 ../shared/tools/get_test_model.py 0.5b")
+        pytest.skip(f"no small language model at {path}; the team's shared folder has a tool that puts it there")
     pytest.importorskip("xllamacpp")
     return path
 

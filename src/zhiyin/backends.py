@@ -104,8 +104,9 @@ def open_model(settings: Settings, url: str, rung: Rung | None = None) -> LLM:
             return OpenAICompatible(model, address, settings.llm.key.get_secret_value(), rung=rung or Rung.SCHEMA)
         case "llamacpp":
             from zhiyin.llms.llamacpp import LlamaCpp  # noqa: PLC0415
+            from zhiyin.llms.shelf import find  # noqa: PLC0415
 
-            path = _model_file(settings, rest)
+            path = find(settings.data / "models", rest)
             known = known_capabilities(settings, url)
             own = settings.llm
             return LlamaCpp(path, context=own.context, threads=own.threads, parallel=own.parallel, speed=known.prompt_speed if known else 0.0)
@@ -141,15 +142,6 @@ def known_capabilities(settings: Settings, url: str) -> Capabilities | None:
     from zhiyin.llms.probe import recall  # noqa: PLC0415
 
     return recall(settings.cache / "models", _model_key(settings, url))
-
-
-def _model_file(settings: Settings, name: str) -> Path:
-    """The sound file that a path or a name on the shelf stands for."""
-    from zhiyin.llms.shelf import find, read_header  # noqa: PLC0415
-
-    path = find(settings.data / "models", name)
-    read_header(path)
-    return path
 
 
 def _model_key(settings: Settings, url: str) -> str:

@@ -18,7 +18,8 @@ from threading import Thread
 import pytest
 
 from zhiyin.errors import ModelFileError, ModelRefused, ModelUnreachable, SettingError
-from zhiyin.llms.shelf import Header, add_address, add_file, find, read_header, remove, shelf
+from zhiyin.llms.gguf import Header, read_header
+from zhiyin.llms.shelf import add_address, add_file, find, remove, shelf
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 WEIGHTS = 1_100_000  # bytes of F32 in a tiny model

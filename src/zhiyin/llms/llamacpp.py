@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from zhiyin.errors import ContextTooSmall, ModelBusy, ModelError, ModelFileError, ModelUnreachable, SettingError, UnreadableAnswer
 from zhiyin.llm import LLMChunk, LLMRequest
+from zhiyin.llms.gguf import read_header
 from zhiyin.types import Usage
 
 if TYPE_CHECKING:
@@ -108,7 +109,10 @@ class LlamaCpp:
         params.api_keys = [secrets.token_hex(16)]  # its loopback door, which nobody here uses, stays shut
         params.ui = params.endpoint_slots = False
         try:
+            read_header(self.path)  # says in words what is wrong with a file, and keeps llama.cpp from reading nonsense
             self._house.server.set_result(xllamacpp.Server(params))
+        except (OSError, ModelFileError) as error:
+            self._house.server.set_exception(error if isinstance(error, ModelFileError) else ModelFileError(f"{self.path} cannot be read: {error.strerror}"))
         except (RuntimeError, ValueError) as error:
             self._house.server.set_exception(ModelFileError(f"{self.path} cannot be loaded as a model: {error}", hint="See which files are sound: zhiyin model list"))
 

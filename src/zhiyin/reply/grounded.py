@@ -34,15 +34,19 @@ _YEAR = "@year"
 _BUDGET = re.compile(r"\bbudgets?\b|预算")
 _THAN = frozenset({"than", "比"})  # said only beside a comparison that holds
 _LONG = re.compile(r"\s*(?:long\b|长(?!度))")  # after a number that holds
-_ROLE_MARK = re.compile(r"\W*(?:user|assistant|system|human|ai|bot|facts?|items?|wishes|reasons|用户|助手|助理|系统|事实|条目|愿望|理由)\s*[:：]", re.IGNORECASE)
-_ODD = frozenset({"So", "Sk", "Co", "Cn", "Cs", "Cf", "Cc", "Mn", "Me"})  # pictures, marks upon letters, and what cannot be seen
+_ROLE_MARK = re.compile(
+    r"\W*(?:user|assistant|system|human|ai|bot|answer|output|title|facts?|items?|wishes|reasons|用户|助手|助理|系统|回答|输出|事实|条目|愿望|理由)\s*[:：]", re.IGNORECASE
+)
+_LISTED = re.compile(r"[-–—•·+]")  # a list mark
+_ELSEWHERE = re.compile(r"\bcritics?\b|\b(?:in|at) (?:the |a )?(?:cinemas?|theat(?:er|re)s?)\b|[影戏]院|院线|影评人?")  # what no row tells of
+_ODD = frozenset({"Sm", "So", "Sk", "Co", "Cn", "Cs", "Cf", "Cc", "Mn", "Me"})  # pictures, marks upon letters, and what cannot be seen
 _RELATION = re.compile(
     r"\b(?:director|star|actor|actress|lead|maker|brand|author|writer|cast|team|creator|hero)s? (?:of|behind|in|from) (?:the )?[《\"“]?\ue000"
     r"|\ue000[》\"”]?(?:'s|的)\s*(?:director|star|actor|lead|maker|brand|cast|导演|主演|演员|主角|编剧|团队|班底|品牌|厂家|厂商|牌子)|同一|同个|共同"
 )
 _LEFT_BEHIND = re.compile(r"(?:\bthan|比)\s*(?:the\s+)?[《\"“]?$")  # "A is cheaper than B" says nothing else of B
 _TOWARD = {Op.LT: "lowest", Op.LE: "lowest", Op.GT: "highest", Op.GE: "highest"}
-_HE = re.compile(r"\b(?:he|she|they|who)\b|[他她]")
+_HE = re.compile(r"(?:he|she|they|who)\b|[他她]|(?:i|we|you|zhiyin|我们?|你|知音)\s*(?:have |had |also |曾|也)?(?:made|directed|played|starred|wrote|导演|执导|主演|出演|拍)")
 _OPEN = 14  # characters between the name of a field and its number
 
 
@@ -121,7 +125,8 @@ class Judge:
         yield from (m[0] for m in _MARKUP.finditer(bare))
         yield from (m[0] for m in _LABEL.finditer(bare))
         yield from (f"U+{ord(c):04X}" for c in bare if _unseen(c))
-        yield from (m[0] for m in [_ROLE_MARK.match(bare)] if m)
+        yield from (m[0] for m in (_ROLE_MARK.match(bare), _LISTED.match(bare)) if m)
+        yield from (m[0] for m in _ELSEWHERE.finditer(plain(bare)))
         yield from (c for c in bare if unicodedata.category(c) in _ODD)
         bare = _MARKS.sub("", bare)
         chinese, latin = cjk_count(bare), len(re.findall(r"[A-Za-z]+", bare))
@@ -182,8 +187,8 @@ class Judge:
                 return all(str(value) in {str(v) for v in e.item.values(field)} for e in members for field in claim.fields for value in claim.values)
             case "quality":
                 if group.compared:
-                    return any(self._compares(wish, group, groups) for wish in claim.wishes)
-                return all(any(self._satisfies(e, wish) for wish in claim.wishes) for e in members)
+                    return self._compares(claim.wishes[0], group, groups)
+                return all(self._satisfies(e, wish) for e in members for wish in claim.wishes)
             case "order":
                 return self._ordered(claim.fields[0], str(claim.values[0]), group, None if claim.values[1] == "most" else groups)
             case "number":
@@ -263,7 +268,7 @@ class Judge:
             wanted = wish.value if isinstance(wish.value, tuple) else (wish.value,)
             if claim.kind == "value" and wish.field in claim.fields and set(claim.values) <= set(wanted):
                 return True
-            if claim.kind == "quality" and any((c.field, c.op, c.value) == (wish.field, wish.op, wish.value) for c in claim.wishes):
+            if claim.kind == "quality" and (claim.wishes[0].field, claim.wishes[0].op, claim.wishes[0].value) == (wish.field, wish.op, wish.value):
                 return True
             exact = claim.kind == "number" and claim.values[0] == claim.values[1] and wish.op is not Op.EQ
             if claim.kind == "number" and self._factor_fits(claim, wish) and (not exact or _BUDGET.search(text)):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from zhiyin.catalog.columns import Catalog
+from zhiyin.catalog.domain import Adjective, Condition
 from zhiyin.llm import Claim
 from zhiyin.text import is_cjk, plain, tokens
-from zhiyin.types import Wish
+from zhiyin.types import Op, Wish
 from zhiyin.understand.message import word_bounds
 from zhiyin.understand.phrases import AsksField, Compares, Describes, Masked, Meaning, Mention, Names, Noun, Phrasebook
 from zhiyin.understand.polarity import negated, negations
@@ -49,6 +50,12 @@ class ClaimReader:
             found.append(Mention(start, end, tuple(meanings)))
         return [m for m in _longest(found) if not m.of(Masked)]
 
+    def _needed(self, adjective: Adjective) -> Iterable[Condition]:
+        """The conditions without which the word would mislead: the first, the exceptions, and with a number every number ("a classic" is known and old)."""
+        lead, *others = adjective.conditions
+        counted = self.domain.fields[lead.field].numeric
+        return (lead, *(c for c in others if c.op is Op.NONE_OF or (counted and self.domain.fields[c.field].numeric)))
+
     def _of(self, mention: Mention, denied: bool) -> Iterable[Claim]:
         """The claims of a mention; of several readings each is one, and the judge asks for any of those at the same place."""
         start, end = mention.start, mention.end
@@ -57,8 +64,8 @@ class ClaimReader:
                 case Names():
                     yield Claim(kind="value", fields=(meaning.field,), values=(meaning.value,), negated=denied, start=start, end=end)
                 case Describes():
-                    lead = meaning.adjective.conditions[0]
-                    yield Claim(kind="quality", wishes=(Wish(field=lead.field, op=lead.op, value=lead.value),), negated=denied, start=start, end=end)
+                    wishes = tuple(Wish(field=c.field, op=c.op, value=c.value) for c in self._needed(meaning.adjective))
+                    yield Claim(kind="quality", wishes=wishes, negated=denied, start=start, end=end)
                 case Compares():
                     yield Claim(
                         kind="order",
