@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -261,3 +262,24 @@ def test_a_budget_that_is_spent_is_told_of_and_stops_the_asking(cache: Path) -> 
     assert {"code": "model_budget", "text": "语言模型的额度已用完，由规则和模板回答。"} in replies[-1]["notices"]
     assert replies[-1]["items"]
     assert len(model.requests) < 8
+
+
+def test_a_fast_model_puts_the_question_in_its_own_words(cache: Path) -> None:
+    def speak(request: LLMRequest) -> str:
+        asked = re.search(r"Ask for: ⟦(.*?)⟧", request.messages[-1].text)
+        return f"What {asked[1]} do you like?" if asked else "Fairphone."
+
+    with talking(cache, ScriptedLLM(speak), stages="speak", frame="free") as (_, say):
+        reply = say("hello, I need a phone")
+    assert reply["question"]
+    assert reply["reply"].endswith(f"What {reply['question']['field']} do you like?")
+    assert reply["model"]["sentences"] == 1
+
+
+def test_a_question_that_offers_what_is_not_there_is_put_by_the_template(cache: Path) -> None:
+    with talking(cache, ScriptedLLM(["Which price, Fairphone or Nokia?"]), stages="speak", frame="free") as (_, say):
+        reply = say("hello, I need a phone")
+    assert reply["question"]
+    assert "price" in reply["reply"]
+    assert "Fairphone" not in reply["reply"]
+    assert reply["model"]["withheld"] == 1

@@ -18,7 +18,7 @@ from zhiyin.llms.llamacpp import LlamaCpp, batch_size
 from zhiyin.ports import LLM
 from zhiyin.testing import LLMContract, prose_request, said, whole
 
-LONG = LLMRequest(messages=(Message(role="user", text="river stone moon " * 500),), purpose="speak", max_tokens=8, seconds=300.0)
+LONG = LLMRequest(messages=(Message(role="user", text="river stone moon " * 200),), purpose="speak", max_tokens=8, seconds=300.0)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ async def test_hanging_up_while_the_prompt_is_read_frees_the_model(loaded: Llama
     began = time.perf_counter()
     await whole(loaded, LONG)
     alone = time.perf_counter() - began
-    fresh = LLMRequest(messages=(Message(role="user", text="stone river " * 700),), purpose="speak", max_tokens=8, seconds=300.0)
+    fresh = LLMRequest(messages=(Message(role="user", text="stone river " * 300),), purpose="speak", max_tokens=8, seconds=300.0)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(whole(loaded, fresh), 0.2)
     began = time.perf_counter()

@@ -23,7 +23,8 @@ from zhiyin.reply.grounded import Judge, Verdict
 from zhiyin.reply.rows import Rows
 from zhiyin.reply.sentences import Sentences
 from zhiyin.reply.speaker import TemplateSpeaker, joined
-from zhiyin.types import Act, Call, ItemId, Language, Slate, State, Usage, Words
+from zhiyin.text import plain
+from zhiyin.types import Act, Call, ItemId, Language, Op, Slate, State, Usage, Wish, Words
 
 FREE_WITHIN = 3.0  # seconds in which a whole reply must be expected for a model to speak freely
 _STRICT = 2  # items that get a sentence in the strict frame
@@ -88,8 +89,30 @@ class ModelSpeaker:
             for sentence in left:
                 yield words(sentence, "template")
         for sentence in dict.fromkeys(script.tail):
+            asked = await self._question(act, state, trace) if act.question and sentence == script.tail[-1] else ""
             if sentence and sentence not in spoken:
-                yield words(sentence, "template")
+                yield words(asked or sentence, "model" if asked else "template")
+
+    async def _question(self, act: Act, state: State, trace: Trace) -> str:
+        """A model's way to put the question, where a model is fast and its sentence asks for the field and offers nothing else; empty otherwise."""
+        if act.question is None:
+            return ""
+        language, wording = str(state.language), self.templates.wording
+        label = wording.label(act.question.field, language)
+        options = "; ".join(wording.option(act.question, o, language) for o in act.question.options)
+        task = Task(prompt="ask", slots={"said": self._wish(act, state), "asked": label, "options": fence(options, _SAID)}, telling=False)
+        if not self._free(task, state):
+            return ""
+        offered = tuple(Wish(field=act.question.field, op=Op.ANY_OF, value=o.value if isinstance(o.value, tuple) else (o.value,)) for o in act.question.options)
+        judge = self._judge(task, (), replace(state, wishes=(*state.wishes, *offered)))
+        async with aclosing(self._sentences(task, self._request(task, state, trace), trace)) as sentences:
+            async for sentence in sentences:
+                verdict = judge(sentence)
+                if verdict.ok and sentence.endswith(("?", "？")) and plain(label) in plain(sentence):
+                    trace.said += 1
+                    return sentence
+                trace.withheld.append(f"{sentence} [{'; '.join(verdict.unsupported) or 'does not ask for it'}]")
+        return ""
 
     async def warm(self, names: Sequence[str]) -> None:
         """Have the model read what stays the same of these prompts, so that users need not wait for it; stands back while it speaks to one."""
