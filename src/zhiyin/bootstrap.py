@@ -193,11 +193,10 @@ def with_model(settings: Settings, llm: LLM, reader: RuleReader, templates: Temp
     if unknown := stages - {*_PROMPTS_OF, "rank"}:
         raise SettingError(f"setting 'llm.stages': {', '.join(sorted(unknown))} is no stage of a model", hint="Stages are understand, rewrite, rank, speak")
     prompts = Prompts(domain.name, prompt_folders(domain.name, domain.folder, settings.data), standing_of(domain))
-    each = 0.8 * own.second_look  # so that a model which hangs is found out by its own deadline, and left alone after that
     advice = Advice(
-        reread=ModelReader(llm, prompts, catalog, ask_below=own.ask_below, seconds=each) if "understand" in stages else None,
-        rewrite=ModelRewriter(llm, prompts, reader.linker.titled, seconds=each) if "rewrite" in stages else None,
-        rerank=ModelRanker(llm, prompts, catalog, blurbs.rows.one, seconds=each) if "rank" in stages else None,
+        reread=ModelReader(llm, prompts, catalog, ask_below=own.ask_below, seconds=own.second_look) if "understand" in stages else None,
+        rewrite=ModelRewriter(llm, prompts, reader.linker.titled, seconds=own.second_look) if "rewrite" in stages else None,
+        rerank=ModelRanker(llm, prompts, catalog, blurbs.rows.one, seconds=own.second_look) if "rank" in stages else None,
         seconds=own.second_look,
     )
     ground, claims = Ground(catalog, templates.wording), ClaimReader(catalog, reader.book)

@@ -40,6 +40,7 @@ from zhiyin.types import (
     UserId,
 )
 
+_IN_TIME = 0.9  # of a second look's time is for calls: a model that hangs is found out by the call's own deadline, and left alone after that
 RANKED = 20  # candidates that a model may order
 _SESSIONS_KEPT = 256  # live in memory
 _SESSIONS_READ = 40  # of a user, for taste; older ones have faded
@@ -159,6 +160,7 @@ class Engine:
         advice = self.advice
         if advice is None:
             return way
+        trace.until = time.perf_counter() + _IN_TIME * advice.seconds
         try:
             async with asyncio.timeout(advice.seconds):
                 if advice.reread is not None:

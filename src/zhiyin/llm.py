@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -98,10 +99,16 @@ class Trace:
 
     session: SessionId = SessionId("")
     turn: int = 0
+    until: float = math.inf  # when a second look must be over, on `time.perf_counter`
     calls: list[Call] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     said: int = 0  # sentences of a model that reached the user
     withheld: list[str] = field(default_factory=list)  # sentences that did not, each with what was unsupported
+
+    @property
+    def left(self) -> float:
+        """Seconds until a second look must be over."""
+        return self.until - time.perf_counter()
 
     def note(self, code: str) -> None:
         """A notice, once."""

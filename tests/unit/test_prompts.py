@@ -27,6 +27,7 @@ SLOTS: Mapping[str, frozenset[str]] = {
     "explain": frozenset({"said", "facts", "reasons"}),
     "compare": frozenset({"said", "rows"}),
     "chat": frozenset({"said"}),
+    "ask": frozenset({"said", "asked", "options"}),
     "understand": frozenset({"said", "shown", "held"}),
     "rewrite": frozenset({"said"}),
     "rank": frozenset({"said", "wishes", "rows"}),
@@ -92,7 +93,7 @@ def test_missing_and_unknown_slots_are_errors(tmp_path: Path) -> None:
 
 
 def test_an_unknown_prompt_names_the_known_ones() -> None:
-    with pytest.raises(PromptError, match="no prompt 'sing' in en; there are blurb, chat"):
+    with pytest.raises(PromptError, match="no prompt 'sing' in en; there are ask, blurb, chat"):
         prompts().active("sing", "en")
 
 

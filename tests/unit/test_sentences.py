@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhiyin.reply.sentences import Sentences
+from zhiyin.reply.sentences import Sentences, heads
 
 NAMES = ("Airplane!", "Dr. Strangelove", "Who Framed Roger Rabbit?", "你好，李焕英。", "E.T.", "Mr. & Mrs. Smith")
 
@@ -73,3 +73,18 @@ def test_nothing_is_lost_or_added_whatever_the_pieces(text: str, piece: int) -> 
 @given(st.text(max_size=60), st.integers(1, 5))
 def test_any_text_can_be_cut(text: str, piece: int) -> None:
     assert all(sentence.strip() == sentence != "" for sentence in cut(text, piece=piece))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "beginnings"),
+    [
+        ("It is tense, dark; and long.", ["It is tense, dark.", "It is tense."]),
+        ("很紧张，很暗，好。", ["很紧张，很暗。", "很紧张。"]),
+        ("It costs 2,199 yuan.", []),
+        ("Because it is tense, take it.", []),
+        ("因为很紧张，选它。", []),
+        ("One clause.", []),
+    ],
+)
+def test_a_sentence_has_the_beginnings_that_can_stand_alone(sentence: str, beginnings: list[str]) -> None:
+    assert list(heads(sentence)) == beginnings

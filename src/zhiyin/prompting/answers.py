@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from zhiyin.errors import UnreadableAnswer
-from zhiyin.llm import LLMRequest
+from zhiyin.errors import ModelError, UnreadableAnswer
+from zhiyin.llm import LLMRequest, Trace
 from zhiyin.ports import LLM
-from zhiyin.types import Usage
+from zhiyin.types import Call, Usage
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -48,6 +48,28 @@ async def ask_typed(llm: LLM, request: LLMRequest, kind: type[M]) -> tuple[M, Us
     """The answer as a checked value of this kind, and what it took. Raises `ModelError`, of which `UnreadableAnswer` is one."""
     answer = await ask(llm, replace(request, schema=schema_of(kind)))
     return read_answer(answer.text, kind), answer.usage or Usage()
+
+
+async def consult(llm: LLM, request: LLMRequest, slots: Mapping[str, str], trace: Trace, read: Callable[[Answer], T]) -> T | None:
+    """What is read in the model's answer; None where it is not expected in time, does not come, or cannot be read. Written down in the trace in any case."""
+    seconds, call = min(request.seconds, trace.left), Call(purpose=request.purpose, prompt=request.prompt, slots=slots)
+    if llm.seconds(request) > seconds:
+        trace.calls.append(replace(call, outcome="skipped"))
+        return None
+    outcome, usage = "stopped", Usage()
+    try:
+        answer = await ask(llm, replace(request, seconds=seconds))
+        usage = answer.usage or usage
+        value = read(answer)
+    except ModelError as error:
+        outcome = error.code
+        trace.note(outcome)
+        return None
+    else:
+        outcome = "ok"
+        return value
+    finally:  # also where a deadline outside stops it
+        trace.calls.append(replace(call, outcome=outcome, usage=usage))
 
 
 def read_answer(text: str, kind: type[T]) -> T:

@@ -14,7 +14,7 @@ from zhiyin.prompting.parse import SLOT, Example
 from zhiyin.prompting.prompts import LANGUAGES, STANDING, Prompt
 from zhiyin.text import cjk_count
 
-UNTRUSTED = frozenset({"said", "facts", "rows", "shown", "reasons"})  # words of users and of catalogues
+UNTRUSTED = frozenset({"said", "facts", "rows", "shown", "reasons", "asked", "options"})  # words of users and of catalogues
 VAGUE = frozenset({"text", "data", "input", "output", "x", "y", "content", "value", "string", "info", "stuff", "thing", "arg", "context", "message", "prompt", "item"})
 ALIKE = 80.0  # of 100: examples closer than this teach one thing twice
 TERMS = {  # how we call it: words that would be a second name for it

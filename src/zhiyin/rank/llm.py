@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from zhiyin.catalog.columns import Catalog
-from zhiyin.errors import ModelError
 from zhiyin.llm import LLMRequest, Trace
 from zhiyin.ports import LLM
-from zhiyin.prompting.answers import Answer, ask, read_answer
+from zhiyin.prompting.answers import Answer, consult, read_answer
 from zhiyin.prompting.prompts import Prompts
 from zhiyin.prompting.untrusted import fence, suspicious
 from zhiyin.text import is_cjk
-from zhiyin.types import Call, Candidate, Language, Op, Query, Slate, Turn, Usage, Wish
+from zhiyin.types import Call, Candidate, Language, Op, Query, Slate, Turn, Wish
 
 Describe = Callable[[Candidate, str], str]
 Floats = NDArray[np.float64]
@@ -91,32 +90,15 @@ class ModelRanker:
             messages=rendered.messages, purpose="rank", max_tokens=1, seconds=self.seconds, choices=letters, session=turn.session, turn=trace.turn, prompt=rendered.id
         )
         in_full = replace(request, choices=(), max_tokens=_TOKENS + _TOKENS * len(letters), schema=_order_of(letters))
-        call = Call(purpose="rank", prompt=rendered.id, slots=slots)
         if self._tells:
-            believed = await self._ask(request, call, trace, lambda answer: self._told(answer, letters))
+            believed = await consult(self.llm, request, slots, trace, lambda answer: self._told(answer, letters))
             if self._tells:
                 return believed
-        return await self._ask(in_full, call, trace, lambda answer: from_order(read_answer(answer.text, Order).order, letters))
+        return await consult(self.llm, in_full, slots, trace, lambda answer: from_order(read_answer(answer.text, Order).order, letters))
 
     def _told(self, answer: Answer, letters: Sequence[str]) -> Floats | None:
         believed = from_choices(answer.choices, letters)
         self._tells = believed is not None
-        return believed
-
-    async def _ask(self, request: LLMRequest, call: Call, trace: Trace, read: Callable[[Answer], Floats | None]) -> Floats | None:
-        """What is read in the model's answer; None where it is not expected in time or does not come."""
-        if self.llm.seconds(request) > self.seconds:
-            trace.calls.append(replace(call, outcome="skipped"))
-            return None
-        try:
-            answer = await ask(self.llm, request)
-            call = replace(call, usage=answer.usage or Usage())
-            believed = read(answer)
-        except ModelError as error:
-            trace.calls.append(replace(call, outcome=error.code))
-            trace.note(error.code)
-            return None
-        trace.calls.append(call)
         return believed
 
     def _mixed(self, asked: Slate, model: Floats) -> list[Candidate]:

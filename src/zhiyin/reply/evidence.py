@@ -20,6 +20,7 @@ LATIN = re.compile(rf"[^\W_{CJK}]+(?:['’][^\W\d_{CJK}]+)*")
 _CJK_RUNS = re.compile(f"[{CJK}]+")
 _SHARED = 2  # descriptions a word must stand in before one row's use of it counts: what is planted in one row stays unsaid
 _VAGUE_ROLES = frozenset({"by", "with", "in it", "有"})
+_RUN = 6  # words in a row that a sentence may not share with the instructions
 _READ = 20_000  # descriptions that are counted
 _TITLE = "\ue000"  # stands for each character of a title
 _JOINS = re.compile(r"[\s,，、/&]*(?:(?:and|or|和|与|跟|或|及|以及|vs)?[\s,，、/&]*(?:the\s+)?)[《》\"“”]*\s*")
@@ -159,6 +160,13 @@ def words_of(text: str) -> set[str]:
     if is_cjk(flat):
         found |= {w for run in _CJK_RUNS.findall(flat) for w in segment(run)}
     return found
+
+
+def word_runs(text: str) -> frozenset[tuple[str, ...]]:
+    """Runs of words of a text, for telling whether another repeats it."""
+    flat = plain(text)
+    words = [w for w in (segment(flat) if is_cjk(flat) else LATIN.findall(flat)) if re.search(r"\w", w)]
+    return frozenset(tuple(words[n : n + _RUN]) for n in range(len(words) - _RUN + 1))
 
 
 @lru_cache(maxsize=4)

@@ -153,12 +153,13 @@ class ModelSpeaker:
     async def _sentences(self, task: Task, request: LLMRequest, trace: Trace) -> AsyncGenerator[str, None]:
         """The first sentences of an answer; the model stops as soon as there are enough. What went wrong is in the trace."""
         cut = Sentences(name for i in task.items if (e := self.ground.of(i)) for name in e.item.titles.values())
-        usage, outcome, count = Usage(), "ok", 0
+        usage, outcome, count, pieces = Usage(), "ok", 0, 0
         began, first = time.perf_counter(), 0.0
         try:
             async with aclosing(self.llm.stream(request)) as stream:
                 async for chunk in stream:
                     usage = chunk.usage or usage
+                    pieces += bool(chunk.text)
                     first = first or (time.perf_counter() - began if chunk.text else 0.0)
                     for sentence in cut.feed(chunk.text)[: task.most - count]:
                         count += 1
@@ -171,7 +172,7 @@ class ModelSpeaker:
             outcome = error.code
             trace.note(outcome)
         finally:
-            usage = replace(usage, first=usage.first or first, seconds=usage.seconds or time.perf_counter() - began)
+            usage = replace(usage, answer=usage.answer or pieces, first=usage.first or first, seconds=usage.seconds or time.perf_counter() - began)
             trace.calls.append(Call(purpose="speak", prompt=request.prompt, slots=dict(task.slots), outcome=outcome, usage=usage))
 
     # --- what there is to say ---

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from zhiyin.text import plain
+from zhiyin.text import is_cjk, plain
 
 _END = re.compile(r"[.!?](?=[\s\"'”’)])[\"'”’)]*|[。！？；][”」』）]*|\n+")
 _ABBREVIATION = re.compile(r"(?:\b(?:mr|mrs|ms|dr|st|vs|jr|sr|no|vol|pt|etc|e\.g|i\.e|approx)|\b[A-Za-z]|\d)\.$", re.IGNORECASE)
+_CLAUSE = re.compile(r"[,，;；](?=\D)")
+_LEANS = re.compile(
+    r"\W*(?:since|because|if|while|when|although|though|as|whether|unless|once|因为|如果|虽然|由于|既然|要是|尽管|当)", re.IGNORECASE
+)  # such a clause cannot stand alone
 
 
 class Sentences:
@@ -47,3 +51,12 @@ def _starts(text: str, name: str) -> Iterable[int]:
     while start >= 0:
         yield start
         start = text.find(name, start + 1)
+
+
+def heads(sentence: str) -> Iterable[str]:
+    """The beginnings of a sentence that end with a clause, longest first; none where the first clause leans on what follows."""
+    if _LEANS.match(sentence):
+        return
+    end = "。" if is_cjk(sentence) else "."
+    for m in reversed(list(_CLAUSE.finditer(sentence))):
+        yield sentence[: m.start()].rstrip() + end

@@ -9,14 +9,13 @@ from dataclasses import replace
 
 from pydantic import BaseModel, Field
 
-from zhiyin.errors import ModelError
 from zhiyin.llm import LLMRequest, Trace
 from zhiyin.ports import LLM
-from zhiyin.prompting.answers import ask, read_answer, schema_of
+from zhiyin.prompting.answers import consult, read_answer, schema_of
 from zhiyin.prompting.prompts import Prompts
 from zhiyin.prompting.untrusted import fence, suspicious
 from zhiyin.text import STOP, is_cjk, plain, segment, tokens
-from zhiyin.types import Call, ItemId, Language, Query, Turn, Usage
+from zhiyin.types import ItemId, Language, Query, Turn
 
 Named = Callable[[str], tuple[ItemId, ...]]
 
@@ -73,19 +72,9 @@ class ModelRewriter:
             turn=trace.turn,
             prompt=rendered.id,
         )
-        call = Call(purpose="rewrite", prompt=rendered.id, slots=slots)
-        if self.llm.seconds(request) > self.seconds:
-            trace.calls.append(replace(call, outcome="skipped"))
+        found = await consult(self.llm, request, slots, trace, lambda answer: read_answer(answer.text, Rewriting))
+        if found is None:
             return None
-        try:
-            answer = await ask(self.llm, request)
-            call = replace(call, usage=answer.usage or Usage())
-            found = read_answer(answer.text, Rewriting)
-        except ModelError as error:
-            trace.calls.append(replace(call, outcome=error.code))
-            trace.note(error.code)
-            return None
-        trace.calls.append(call)
         named = dict.fromkeys(items[0] for title in found.titles if (items := self.named(title)))
         return searchable(found.words), tuple(named)[:GUESSES]
 

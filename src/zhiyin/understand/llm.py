@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from zhiyin.catalog.columns import Catalog
-from zhiyin.errors import ModelError
 from zhiyin.llm import LLMRequest, Trace
 from zhiyin.ports import LLM
-from zhiyin.prompting.answers import ask, read_answer, schema_of
+from zhiyin.prompting.answers import consult, read_answer, schema_of
 from zhiyin.prompting.prompts import Prompts
 from zhiyin.prompting.untrusted import fence
 from zhiyin.text import STOP, is_cjk, plain, segment, tokens
-from zhiyin.types import Call, Language, Signal, State, Turn, Understanding, Usage, Wish
+from zhiyin.types import Language, Signal, State, Turn, Understanding, Wish
 from zhiyin.understand.merge import Merger, Reading, unexplained
 
 # What the rules know for certain; a model is never asked, least of all what to make of a crisis or of orders to a machine.
@@ -63,20 +61,8 @@ class ModelReader:
             turn=trace.turn,
             prompt=rendered.id,
         )
-        call = Call(purpose="understand", prompt=rendered.id, slots=slots)
-        if self.llm.seconds(request) > self.seconds:
-            trace.calls.append(replace(call, outcome="skipped"))
-            return understood
-        try:
-            answer = await ask(self.llm, request)
-            call = replace(call, usage=answer.usage or Usage())
-            reading = read_answer(answer.text, Reading)
-        except ModelError as error:
-            trace.calls.append(replace(call, outcome=error.code))
-            trace.note(error.code)
-            return understood
-        trace.calls.append(call)
-        return self.merge(understood, reading, state, turn.text, sure)
+        reading = await consult(self.llm, request, slots, trace, lambda answer: read_answer(answer.text, Reading))
+        return understood if reading is None else self.merge(understood, reading, state, turn.text, sure)
 
     def _shown(self, state: State, language: str) -> str:
         items = [(n, item) for n, i in enumerate(state.slate, 1) if (item := self.catalog.item(i))]
