@@ -38,7 +38,7 @@ class LlamaCpp:
     def __init__(self, path: Path, *, context: int = 4096, threads: int = 0, parallel: int = 2, speed: float = 0.0) -> None:
         self.path, self.context, self.parallel = path, context, parallel
         self._cores = threads or os.cpu_count() or 1
-        self._batch = batch_size(speed or self._guessed_speed())
+        self.batch = batch_size(speed or self._guessed_speed())
         self._house = _House()
         try:
             import xllamacpp  # noqa: PLC0415  # an extra, and heavy
@@ -101,7 +101,7 @@ class LlamaCpp:
         params.model.path = str(self.path)
         params.n_ctx = self.context * self.parallel
         params.n_parallel = self.parallel
-        params.n_batch = params.n_ubatch = self._batch
+        params.n_batch = params.n_ubatch = self.batch
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._cores
         params.cache_ram_mib = _PREFIXES_MIB
         params.fit_params = False
