@@ -178,6 +178,131 @@ Inception is hardly tense.
 Inception is barely a thriller.
 Inception is anything but tense.
 Inception is far from tense.
+Memento is dark; directed by Roger Michell, Notting Hill is funny and by Christopher Nolan.
+Memento is dark, and by the same hand Notting Hill is funny.
+Notting Hill is funny, and directed by Christopher Nolan, Memento is dark and funny.
+Roger Michell made Inception.
+Nolan's Notting Hill is a funny romance.
+Nolan’s Notting Hill is a funny romance.
+Spielberg's Inception is a tense thriller.
+Inception, Spielberg's tense thriller.
+It was Nolan who made Notting Hill.
+Hugh Grant plays a thief in Inception.
+Inception features Hugh Grant.
+Inception has Batman in it.
+In Inception, Tom Hardy plays Hugh Grant.
+Christopher Nolan wrote Inception for Tom Hardy in 2009.
+Inception, a 2010 film, runs 113 minutes.
+Inception, from 2000, is tense.
+Inception is from 2010 and Memento too.
+Inception and Memento are from 2010.
+Inception (2000) is tense.
+Inception 2 is a tense thriller.
+Inception II is a tense thriller.
+Inception: Reloaded is a tense thriller.
+Jaws 2 is a thriller.
+Return to Notting Hill is funny.
+The Dark Notting Hill is funny.
+inception and interstellar are tense.
+Try interstellar.
+Try the matrix.
+A film like the matrix.
+Jaws is from 75 and Inception from 11.
+Inception is rated 8.9.
+Inception is rated 8.9 out of 10.
+Inception is 87% fresh.
+Memento won awards.
+Memento won an award.
+Spirited Away won an Oscar.
+Spirited Away has a rating of 8.
+Inception is a family film.
+Inception is a calm story.
+Inception is for children.
+Inception contains violence.
+Inception has a happy ending.
+Inception has a sad ending.
+Inception ends with Cobb waking up.
+The hero of Inception is a thief and a killer.
+Inception takes place in London.
+Inception takes place in Japan.
+Inception is in English, Japanese and German.
+Inception is from Japan.
+Inception is a French film.
+The French Inception is tense.
+Inception is the only thriller here.
+Inception is the first film by Christopher Nolan.
+Inception is Christopher Nolan's first film.
+Inception is Christopher Nolan's second film.
+Inception is his best film.
+Inception is one of the best films.
+Inception is one of the top films of Christopher Nolan.
+Critics love Inception.
+Critics hated Inception.
+Everyone who watched Inception loved it.
+Inception is worth ten times its price.
+Inception is half as long as Jaws.
+Inception is twice as long as Memento.
+Inception is as long as Memento.
+Inception is as old as Jaws.
+Inception is as funny as Notting Hill.
+Inception is funnier than Notting Hill.
+Notting Hill is more tense than Inception.
+Notting Hill is less tense than Inception.
+Inception beats Memento.
+Skip Memento.
+Avoid Memento.
+Inception costs 5 dollars.
+You can buy Inception for 20 yuan.
+Rent Inception for 3 yuan.
+Inception is on in cinemas tonight.
+Inception plays at the cinema at seven tonight.
+Inception premieres tomorrow.
+Inception is new.
+Inception is recent.
+Inception is a classic.
+Inception is a silent film.
+Inception is black and white.
+Inception is an animation.
+Inception is animated.
+Inception is a musical by Christopher Nolan.
+Inception is a musical.
+Inception, a comedy at heart, is tense.
+Inception could be a comedy.
+Inception might be by Spielberg.
+Some say Inception is a comedy.
+Imagine Inception as a comedy.
+If Inception were a comedy, it would be Notting Hill.
+Inception is not only a thriller but a comedy.
+Inception is no comedy.
+Is Inception a comedy?
+Inception is a thriller, not a comedy.
+Would you believe Inception is a comedy?
+You said you like comedies, so Inception is a comedy.
+You asked for Tom Cruise.
+You like Tom Cruise, so watch Inception.
+You wanted a film from 1999, so watch Inception.
+Since you loved Titanic, try Inception.
+I directed Inception.
+My name is GPT and I love Inception.
+As an AI, I suggest Inception.
+I am Claude.
+Zhiyin made Inception.
+Inception is a tense thriller, and it's set in the United States.
+Inception takes place in Japan and is tense.
+Inception is a tense thriller that tells a story about Christopher Nolan.
+Inception follows Christopher Nolan and his family.
+Answer: Inception is a thriller.
+Output: Inception is a thriller.
+Title: Inception.
+1. Inception is a thriller.
+1) Inception is a thriller.
+- Inception is a thriller.
+• Inception is a thriller.
+Inception is a thriller [1].
+Inception is a thriller (source: IMDb).
+Inception: 10/10.
+Inception ∈ thrillers.
+Inception = thriller.
 """
 FILMS_FALSE_ZH = """
 《盗梦空间》是斯皮尔伯格导演的科幻片。
@@ -248,6 +373,67 @@ Inception is a thriller by Christopher Nolan.
 它们都是惊悚片。
 这几部都是诺兰导演的。
 每一部都是日本片。
+《记忆碎片》很暗黑，罗杰·米歇尔导演的《诺丁山》和它一样是惊悚片。
+《诺丁山》很搞笑；由诺兰执导，《记忆碎片》很搞笑。
+诺兰的《诺丁山》很浪漫。
+斯皮尔伯格的《盗梦空间》很紧张。
+《盗梦空间》里有蝙蝠侠。
+《盗梦空间》2000年上映。
+《盗梦空间》（2000）很紧张。
+《盗梦空间2》很紧张。
+《盗梦空间》第二部很紧张。
+《大白鲨2》很紧张。
+《盗梦空间》评8.9分。
+《盗梦空间》豆瓣8.9。
+《记忆碎片》拿过奖。
+《记忆碎片》获奖无数。
+《千与千寻》拿了奥斯卡。
+《盗梦空间》适合全家看。
+《盗梦空间》适合孩子。
+《盗梦空间》结局很悲。
+《盗梦空间》的主角死了。
+《盗梦空间》里主角最后醒了。
+《盗梦空间》在伦敦拍的。
+《盗梦空间》是唯一的惊悚片。
+《盗梦空间》是诺兰的第一部电影。
+《盗梦空间》是诺兰最好的电影。
+《盗梦空间》人人都爱。
+影评人都爱《盗梦空间》。
+《盗梦空间》跟《诺丁山》一样搞笑。
+《诺丁山》比《盗梦空间》更紧张。
+《诺丁山》没有《盗梦空间》长。
+《诺丁山》不如《盗梦空间》长。
+《盗梦空间》正在影院上映。
+《盗梦空间》今晚七点开演。
+《盗梦空间》是新片。
+《盗梦空间》是经典。
+《盗梦空间》是默片。
+《盗梦空间》可能是喜剧。
+听说《盗梦空间》是喜剧。
+《盗梦空间》不仅是惊悚片，还是喜剧。
+你喜欢汤姆·克鲁斯，所以看《盗梦空间》。
+我导演了《盗梦空间》。
+我是通义千问，推荐《盗梦空间》。
+回答：《盗梦空间》是惊悚片。
+1. 《盗梦空间》是惊悚片。
+- 《盗梦空间》是惊悚片。
+《盗梦空间》是十年前的电影。
+《盗梦空间》上映十五年了。
+《盗梦空间》片长一百四十九分钟。
+《盗梦空间》片长三小时。
+《盗梦空间》有一百多条影评。
+看《盗梦空间》只要二十元。
+《盗梦空间》是美国和日本合拍的。
+《盗梦空间》是法国片。
+《盗梦空间》讲法语和德语。
+《盗梦空间》讲一只狗的故事。
+《盗梦空间》讲爱情故事。
+《盗梦空间》是短片。
+《盗梦空间》很短。
+《盗梦空间》大卖。
+《盗梦空间》的故事发生在美国。
+《盗梦空间》讲述诺兰和家人的故事。
+《盗梦空间》讲的是关于诺兰的故事。
 """
 PHONES_FALSE_EN = """
 The Honor GT costs 1,199 yuan.
@@ -322,6 +508,59 @@ The Honor GT has 5G, and the iPhone 11 too.
 The Honor GT has 5G, and the iPhone 11 as well.
 5G is in the Honor GT and in the iPhone 11.
 5G comes with the Honor GT as well as the iPhone 11.
+Honor GT has the same chip as the iPhone 11.
+Honor GT shares its chip with the realme GT Neo3.
+Honor GT is lighter than the iPhone 11.
+Honor GT costs less than the realme GT Neo3.
+Honor GT costs more than the Xiaomi MIX Fold 3.
+Honor GT has more memory than Find X2 Pro.
+Honor GT has a bigger screen than the Xiaomi MIX Fold 3.
+Honor GT saves you 500 yuan.
+Honor GT is 200 yuan cheaper than the iPhone 11.
+Honor GT costs twice as much as the realme GT Neo3.
+For 1,999 yuan the Honor GT is yours.
+At 1,999 yuan, the realme GT Neo3 beats the Honor GT with 5G and a 6.7 inch screen at 2,199 yuan and 12 cameras.
+Honor GT launched at 2,199 dollars.
+Honor GT launched at US$2,199.
+Honor GT launched at ¥2,199,000.
+Honor GT launched at 2.199 yuan.
+Honor GT launched at 21,99 yuan.
+Honor GT launched at 2199k yuan.
+Honor GT launched at 2 199 000 yuan.
+Honor GT launched at over 3,000 yuan.
+Honor GT launched at less than 2,000 yuan.
+Honor GT launched at between 500 and 1,000 yuan.
+Honor GT has 12TB of storage.
+Honor GT has 16 cameras.
+Honor GT charges at 120W.
+Honor GT has a 120 inch screen.
+Honor GT has 120 GB of storage.
+Honor GT has 5G and 6G.
+Honor GT is 5G ready and 4K ready.
+Honor GT runs Android 15.
+Honor GT has Snapdragon 888.
+Honor GT has Snapdragon 8 Gen 33.
+Honor GT has Snapdragon 8.
+Honor 400 has 5G.
+Honor GT Pro has 5G.
+Honor GT 2 has 5G.
+Honor has a foldable.
+Huawei makes the Honor GT.
+Xiaomi makes the realme GT Neo3.
+The Honor GT is an iPhone.
+The Honor GT is a Galaxy.
+The Honor GT beats the Galaxy S24.
+The Honor GT is good for photos.
+The Honor GT is good for business.
+The Honor GT is small and light.
+The Honor GT is fast.
+The Honor GT takes good photos at night.
+The Honor GT is durable.
+The Honor GT is safe for kids.
+The Honor GT comes in blue.
+The Honor GT comes in two colours.
+The Honor GT supports eSIM.
+The Honor GT is on sale.
 """
 PHONES_FALSE_ZH = """
 荣耀 GT 只要1199元。
@@ -365,6 +604,28 @@ iPhone 11 比荣耀 GT 便宜。
 荣耀 GT 2000元以下。
 荣耀 GT 不到两千。
 荣耀 GT 打电话13800138000。
+荣耀 GT 和 iPhone 11 芯片相同。
+荣耀 GT 比 iPhone 11 轻。
+荣耀 GT 比真我 GT Neo3 便宜。
+荣耀 GT 比 iPhone 11 便宜200元。
+荣耀 GT 运存比小米 MIX Fold 3 大。
+荣耀 GT 首发价2199美元。
+荣耀 GT 首发价2199万元。
+荣耀 GT 首发价2.2元。
+荣耀 GT 首发价三千以上。
+荣耀 GT 安卓15系统。
+荣耀 GT 跑分两百万。
+荣耀 GT 充电120瓦。
+荣耀 GT 屏幕120英寸。
+荣耀 GT Pro 支持5G。
+荣耀 400 支持5G。
+荣耀 GT 拍照很好。
+荣耀 GT 很轻。
+荣耀 GT 耐摔。
+荣耀 GT 有两种颜色。
+荣耀 GT 信号强。
+荣耀 GT 适合老人。
+荣耀 GT 有卫星通信。
 """
 NOTHING_EN = """
 Have you seen Inception?
@@ -462,12 +723,10 @@ def test_small_talk_that_claims_nothing_is_said(films: Known, sentence: str, lan
 
 @pytest.mark.parametrize(
     ("sentence", "language"),
-    [("None of this is needed: here are films without horror.", "en"), ("These films are free of horror.", "en"), ("这几部都没有恐怖片。", "zh"), ("这些电影都不含恐怖。", "zh")],
+    [("These films are free of horror.", "en"), ("这几部都没有恐怖片。", "zh"), ("这些电影都不含恐怖。", "zh")],
 )
 def test_an_exclusion_of_the_user_may_be_said_over_and_no_other(films: Known, sentence: str, language: str) -> None:
     given = {"items": films.items[:4], "among": films.items[:4]}
-    if sentence.startswith("None"):
-        return
     assert films.unsupported(sentence, language, wishes=(NO_HORROR,), **given) == ()
     assert films.unsupported(sentence, language, wishes=(COMEDY,), **given)
 
@@ -522,3 +781,38 @@ def test_a_verdict_tells_whom_it_was_about_and_whether_it_told_of_them(films: Kn
     assert (verdict.ok, verdict.telling, set(verdict.about)) == (True, True, {inception, memento})
     pleasant = films.judge("en")("Inception is a lovely choice for you.")
     assert (pleasant.ok, pleasant.telling, pleasant.about) == (True, False, (inception,))
+
+
+def test_the_comparisons_of_two_languages_point_the_same_way(films: Known, phones: Known) -> None:
+    assert phones.unsupported("真我 GT Neo3 比荣耀 GT 便宜。", "zh") == phones.unsupported("The realme GT Neo3 is cheaper than the Honor GT.", "en") == ()
+    assert phones.unsupported("荣耀 GT 比真我 GT Neo3 便宜。", "zh")
+    assert phones.unsupported("The Honor GT is cheaper than the realme GT Neo3.", "en")
+    assert films.unsupported("Inception is a thriller longer than Notting Hill.", "en") == ()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "language", "said"),
+    [
+        ("《盗梦空间》是诺兰的惊悚片，很紧张，合你想看海的心情。", "zh", "《盗梦空间》是诺兰的惊悚片，很紧张。"),
+        ("Inception is a tense thriller, and it won 99 awards.", "en", "Inception is a tense thriller."),
+        ("Inception is a tense thriller.", "en", "Inception is a tense thriller."),
+    ],
+)
+def test_of_a_sentence_that_goes_too_far_its_true_beginning_is_left(films: Known, sentence: str, language: str, said: str) -> None:
+    verdict = films.judge(language).trimmed(sentence)
+    assert (verdict.sentence, verdict.ok, verdict.telling) == (said, True, True)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Inception is by Roger Michell, and it is tense.",
+        "Since Inception is tense, it won 99 awards.",
+        "Inception is a lovely choice, with 99 awards.",
+        "For you, Inception has 99 awards.",
+    ],
+)
+def test_where_no_beginning_is_true_and_tells_something_nothing_is_left(films: Known, sentence: str) -> None:
+    verdict = films.judge("en").trimmed(sentence)
+    assert not verdict.ok
+    assert verdict.sentence == sentence

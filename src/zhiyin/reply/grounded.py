@@ -15,8 +15,9 @@ import numpy as np
 
 from zhiyin.llm import Claim
 from zhiyin.ports import Claims
-from zhiyin.reply.evidence import LATIN, Evidence, Ground, Stretch, distinct, first_surface, masked, plain_words, stretches, words_of
-from zhiyin.text import CJK, cjk_count, is_cjk, plain, segment, stem
+from zhiyin.reply.evidence import LATIN, Evidence, Ground, Stretch, distinct, first_surface, masked, plain_words, stretches, word_runs, words_of
+from zhiyin.reply.sentences import heads
+from zhiyin.text import CJK, cjk_count, plain, segment, stem
 from zhiyin.types import ItemId, Op, Wish
 
 MAX_LENGTH = {"en": 260, "zh": 120}
@@ -25,7 +26,6 @@ _MARKS = re.compile(r"《([^《》]*)》|[“「]([^”」]*)[”」]|\"([^\"]*)
 _RUNS = re.compile(f"[{CJK}]+")
 _TINY = re.compile(r"[一两]|\b(?:one|two|a|an)\b")
 _NOT = r"(?:without|no|not|(?:does|do|is)(?:n't| not)(?: (?:feature|have|star|include|contain))?|free of|没有|不含|不带|不是|无)\s*(?:any\s+)?"
-_ECHO_OF_PROMPT = 6  # words in a row that a sentence may not share with the instructions
 _LABEL = re.compile(  # of a prompt, or of a chat that goes on by itself
     r"\b(?:user|human|assistant|system)\s*[:：]|(?:用户|助手|系统)\s*[:：]|^\W*(?:wish(?:es)?|items?|facts|reasons|要求|列表|候选|事实|理由)\s*[:：]|[:：]\W*$", re.IGNORECASE
 )
@@ -38,12 +38,16 @@ _ROLE_MARK = re.compile(
     r"\W*(?:user|assistant|system|human|ai|bot|answer|output|title|facts?|items?|wishes|reasons|用户|助手|助理|系统|回答|输出|事实|条目|愿望|理由)\s*[:：]", re.IGNORECASE
 )
 _LISTED = re.compile(r"[-–—•·+]")  # a list mark
-_ELSEWHERE = re.compile(r"\bcritics?\b|\b(?:in|at) (?:the |a )?(?:cinemas?|theat(?:er|re)s?)\b|[影戏]院|院线|影评人?")  # what no row tells of
+_ELSEWHERE = re.compile(r"\bcritics?\b|\b(?:in|at) (?:the |a )?(?:cinemas?|theat(?:er|re)s?)\b|[影戏]院|院线|影评人?|人人|谁都|每个人|发生在|\b(?:set|place|happens|filmed|shot) in (?:the )?(?-i:[A-Z])", re.IGNORECASE)  # what no row tells of
 _ODD = frozenset({"Sm", "So", "Sk", "Co", "Cn", "Cs", "Cf", "Cc", "Mn", "Me"})  # pictures, marks upon letters, and what cannot be seen
 _RELATION = re.compile(
     r"\b(?:director|star|actor|actress|lead|maker|brand|author|writer|cast|team|creator|hero)s? (?:of|behind|in|from) (?:the )?[《\"“]?\ue000"
     r"|\ue000[》\"”]?(?:'s|的)\s*(?:director|star|actor|lead|maker|brand|cast|导演|主演|演员|主角|编剧|团队|班底|品牌|厂家|厂商|牌子)|同一|同个|共同"
 )
+# A name without a word for its part: "by A", "A's", A的, A、B. A name that is only told about ("a story about A") is in no row.
+_CREDITED = re.compile(r"(?:\b(?:by|with|from|stars?|starring|and)|[,&、，和与由是])\s*$")
+_TOLD_OF = re.compile(r"(?:\b(?:about|follow(?:s|ing)?)|关于|[讲描][述写绘]?了?)\s*$")
+_CREDITS = re.compile(r"\s*(?:'s\b|and\b|[,&、和与的]|\d{4}年的)")
 _LEFT_BEHIND = re.compile(r"(?:\bthan|比)\s*(?:the\s+)?[《\"“]?$")  # "A is cheaper than B" says nothing else of B
 _TOWARD = {Op.LT: "lowest", Op.LE: "lowest", Op.GT: "highest", Op.GE: "highest"}
 _HE = re.compile(r"(?:he|she|they|who)\b|[他她]|(?:i|we|you|zhiyin|我们?|你|知音)\s*(?:have |had |also |曾|也)?(?:made|directed|played|starred|wrote|导演|执导|主演|出演|拍)")
@@ -75,7 +79,7 @@ class Judge:
         self.items = [e for i in items if (e := ground.of(i))]
         self.among = [e for i in among if (e := ground.of(i))] or self.items
         self._last = self.items  # what a sentence without a title is about
-        self._told = _grams(instructions)
+        self._told = word_runs(instructions)
         self._units = frozenset(w for w in ground.talk | {"ram", "rom", "cpu", "os"} if len(w) <= 3)
         self._free = plain_words(language) | ground.talk | frozenset(w for words in ground.label_words.values() for w in words)
 
@@ -106,6 +110,12 @@ class Judge:
             self._last = named
         return Verdict(sentence, tuple(dict.fromkeys(wrong)), tuple(dict.fromkeys(e.item.id for e in named)), telling=bool(good) or self._tells(text, spans, named))
 
+    def trimmed(self, sentence: str) -> Verdict:
+        """The verdict on the next sentence or, where that may not be said, on the longest beginning of it that may and that tells something of an item."""
+        whole = self(sentence)
+        tries = () if whole.ok else (self(head) for head in heads(sentence) if first_surface(self.items, plain(head)))
+        return next((v for v in tries if v.ok and v.telling), whole)
+
     def _tells(self, text: str, titles: Sequence[tuple[int, int]], about: Sequence[Evidence]) -> bool:
         """Whether a word besides the titles comes from the rows."""
         own = frozenset.union(frozenset(), *(e.words for e in about)) - self._free
@@ -126,13 +136,13 @@ class Judge:
         yield from (m[0] for m in _LABEL.finditer(bare))
         yield from (f"U+{ord(c):04X}" for c in bare if _unseen(c))
         yield from (m[0] for m in (_ROLE_MARK.match(bare), _LISTED.match(bare)) if m)
-        yield from (m[0] for m in _ELSEWHERE.finditer(plain(bare)))
+        yield from (m[0] for m in _ELSEWHERE.finditer(bare))
         yield from (c for c in bare if unicodedata.category(c) in _ODD)
         bare = _MARKS.sub("", bare)
         chinese, latin = cjk_count(bare), len(re.findall(r"[A-Za-z]+", bare))
         if (self.language == "zh" and chinese < latin) or (self.language == "en" and chinese > latin):
             yield "another language"
-        if self._told & _grams(sentence):
+        if self._told & word_runs(sentence):
             yield "the instructions"
 
     def _quoted(self, sentence: str, titles: Sequence[tuple[int, int]]) -> Iterable[str]:
@@ -214,7 +224,10 @@ class Judge:
             if (named and name != named) or (not claim.unit and kind != "year" and (name != named or not np.isfinite(low + high))):
                 continue
             slack = 0.005 if factor != 1.0 else 1e-9  # converted amounts are rounded; "2.3 hours" is no lie
-            if any(low * factor - slack * abs(v) <= v <= high * factor + slack * abs(v) for v in evidence.numbers[name]):
+            values = evidence.numbers[name]
+            if high == float("inf") and kind == "money":
+                values = values and (min(values),)  # "over 3,000" is said of the cheapest size
+            if any(low * factor - slack * abs(v) <= v <= high * factor + slack * abs(v) for v in values):
                 return True
         return False
 
@@ -306,7 +319,7 @@ class Judge:
                         yield sentence[m.start() : m.end()]
                         continue
                     near = [(min(abs(start - m.end()), abs(m.start() - end)), field) for start, end, field in cues if -2 <= m.start() - end <= 20 or 0 <= start - m.end() <= 3]
-                    if near and min(near)[1] not in fields:
+                    if _TOLD_OF.search(text[: m.start()]) or (min(near)[1] not in fields if near else not (_CREDITED.search(text[: m.start()]) or _CREDITS.match(text, m.end()))):
                         yield sentence[m.start() : m.end()]
 
     def _relations(self, text: str, titles: Sequence[tuple[int, int, ItemId]]) -> Iterable[str]:
@@ -385,10 +398,3 @@ def _within_sentence(sentence: str, position: int) -> bool:
 
 def _inside(span: tuple[int, int], spans: Iterable[tuple[int, int]]) -> bool:
     return any(start < span[1] and span[0] < end for start, end in spans)
-
-
-def _grams(text: str) -> frozenset[tuple[str, ...]]:
-    """Runs of words of a text, for telling whether another repeats it."""
-    flat = plain(text)
-    words = [w for w in (segment(flat) if is_cjk(flat) else LATIN.findall(flat)) if re.search(r"\w", w)]
-    return frozenset(tuple(words[n : n + _ECHO_OF_PROMPT]) for n in range(len(words) - _ECHO_OF_PROMPT + 1))
