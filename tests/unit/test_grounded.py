@@ -45,6 +45,7 @@ FILMS_TRUE_ZH = """
 """
 PHONES_TRUE_EN = """
 The Honor GT launched at 2,199 yuan and has a 5,300 mAh battery.
+The Honor GT has a launch price of 2,199 yuan and a 5,300 mAh battery.
 The iPhone 11 has a 6.1 inch screen and weighs 194 grams.
 Honor GT comes with Snapdragon 8 Gen 3 and up to 1TB of storage.
 The realme GT Neo3 is cheaper than the Honor GT.

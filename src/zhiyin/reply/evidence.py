@@ -82,7 +82,7 @@ class Ground:
     @cached_property
     def talk(self) -> frozenset[str]:
         """Words of the domain that say what things are, not how: nouns, counters, units, parts that people have."""
-        found: list[str] = [*self.domain.noun.values(), *self.domain.nouns.values(), *self.domain.label.values(), *self.domain.counter.values()]
+        found: list[str] = [*self.domain.noun.values(), *self.domain.nouns.values(), *self.domain.label.values(), *self.domain.counter.values(), *self.domain.price_note.values()]
         for field in self.domain.fields.values():
             found += field.unit.values()
         for lexicon in self.domain.lexicons.values():
