@@ -168,8 +168,8 @@ def faults(case: Case) -> Iterator[tuple[str, str]]:
         yield from (("planted", f"{sentence!r} <- {t}") for t in case.ground.told if t in flat)
         allowed, wished = _numbers(case)
         for m in _NUMBER.finditer(flat):
-            if (n := m[0].replace(",", "")) not in allowed and (n not in wished or _STATED.search(flat[: m.start()])):
-                yield "numbers", f"{sentence!r}: {n}"
+            if (n := _size(m[0])) not in allowed and (n not in wished or _STATED.search(flat[: m.start()])):
+                yield "numbers", f"{sentence!r}: {m[0]}"
     yield from _cards(case)
 
 
@@ -207,7 +207,7 @@ def _known(marked: str, case: Case) -> bool:
     return flat in case.ground.titles or flat in plain(case.said)
 
 
-def _numbers(case: Case) -> tuple[set[str], set[str]]:
+def _numbers(case: Case) -> tuple[set[float], set[float]]:
     """Every number of the items that the turn is about and of their titles; and those of the wishes, which say nothing of an item."""
     state, act = case.seen.understood[-1].state, case.seen.understood[-1].act
     ids: Iterable[ItemId] = (*(c.item.id for c in case.seen.slates[-1]), *act.items, *state.slate)
@@ -218,9 +218,14 @@ def _numbers(case: Case) -> tuple[set[str], set[str]]:
     return _digits([*shown, *names]), _digits([*wished, plain(case.said)])
 
 
-def _digits(values: Iterable[object]) -> set[str]:
-    texts = (f"{v:g}" if isinstance(v, float) else str(v) for v in values)
-    return {n.replace(",", "") for text in texts for n in _NUMBER.findall(text)}
+def _digits(values: Iterable[object]) -> set[float]:
+    return {_size(n) for value in values for n in _NUMBER.findall(str(value))}
+
+
+def _size(number: str) -> float:
+    """A number as written, to cents: 11998.8 is 11,998.80."""
+    whole, point, cents = number.replace(",", "").partition(".")
+    return round(float(f"{whole}{point}{cents.replace('.', '')}"), 2)
 
 
 def _cards(case: Case) -> Iterator[tuple[str, str]]:
