@@ -39,11 +39,11 @@ async def answered(llm: LlamaCpp, asked: LLMRequest) -> tuple[float, float, Usag
     return first, time.perf_counter() - began, usage
 
 
-async def measured(path: Path, batch: int, rounds: int) -> str:
+async def measured(path: Path, batch: int, rounds: int, *, dedicated: bool) -> str:
     """One row of the table."""
     rng = random.Random(7)
     began = time.perf_counter()
-    llm = LlamaCpp(path, context=2048, parallel=1, speed=batch / STOPS_WITHIN)
+    llm = LlamaCpp(path, context=2048, parallel=1, speed=batch / STOPS_WITHIN, dedicated=dedicated)
     short = LLMRequest(messages=(Message(role="user", text="Say yes."),), purpose="probe", max_tokens=1, seconds=600.0)
     await answered(llm, short)
     loaded = time.perf_counter() - began
@@ -80,15 +80,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path)
     parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--dedicated", action="store_true", help="threads wait for each other busily")
     args = parser.parse_args()
-    own = LlamaCpp(args.path, context=512, parallel=1)
+    own = LlamaCpp(args.path, context=512, parallel=1, dedicated=args.dedicated)
     batch = own.batch
     asyncio.run(own.close())
     print(
         f"{args.path.stem}\n| batch | loads, s | reads, tokens/s | writes, tokens/s | first piece with a cached prefix, ms | stops after, ms, median | worst |\n|---|---|---|---|---|---|---|"
     )
     for size in (batch, 512):
-        print(asyncio.run(measured(args.path, size, args.rounds)), flush=True)
+        print(asyncio.run(measured(args.path, size, args.rounds, dedicated=args.dedicated)), flush=True)
 
 
 if __name__ == "__main__":

@@ -84,10 +84,17 @@ def guarded(settings: Settings, models: Sequence[tuple[LLM, Capabilities | None]
     from zhiyin.llms.queued import Queued  # noqa: PLC0415
     from zhiyin.llms.retried import Retried  # noqa: PLC0415
 
-    own = settings.llm
-    limits = Limits(turn=own.turn_tokens, session=own.session_tokens, day=own.day_tokens, money=own.day_money, price_prompt=own.price_prompt, price_answer=own.price_answer)
+    llm_settings = settings.llm
+    limits = Limits(
+        turn=llm_settings.turn_tokens,
+        session=llm_settings.session_tokens,
+        day=llm_settings.day_tokens,
+        money=llm_settings.day_money,
+        price_prompt=llm_settings.price_prompt,
+        price_answer=llm_settings.price_answer,
+    )
     # A deadline outside of the breaker would look like a reader who hangs up, and our own line must not trip it.
-    each = [Queued(Breaker(Retried(Deadline(Metered(model, known)))), parallel=own.parallel, waiting=own.waiting) for model, known in models]
+    each = [Queued(Breaker(Retried(Deadline(Metered(model, known)))), parallel=llm_settings.parallel, waiting=llm_settings.waiting) for model, known in models]
     return Cached(Budgeted(each[0] if len(each) == 1 else Fallback(*each), limits, clock=clock))
 
 
@@ -108,8 +115,9 @@ def open_model(settings: Settings, url: str, rung: Rung | None = None) -> LLM:
 
             path = find(settings.data / "models", rest)
             known = known_capabilities(settings, url)
-            own = settings.llm
-            return LlamaCpp(path, context=own.context, threads=own.threads, parallel=own.parallel, speed=known.prompt_speed if known else 0.0)
+            llm_settings = settings.llm
+            speed = known.prompt_speed if known else 0.0
+            return LlamaCpp(path, context=llm_settings.context, threads=llm_settings.threads, parallel=llm_settings.parallel, speed=speed, dedicated=llm_settings.dedicated)
     return _plugged("zhiyin.llms", scheme, url, ("off:", "openai:MODEL@BASE_URL", "llamacpp:PATH"))  # type: ignore[return-value]  # a plug-in's word
 
 

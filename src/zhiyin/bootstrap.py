@@ -188,20 +188,20 @@ def with_model(settings: Settings, llm: LLM, reader: RuleReader, templates: Temp
     from zhiyin.understand.claims import ClaimReader  # noqa: PLC0415
     from zhiyin.understand.llm import ModelReader  # noqa: PLC0415
 
-    own, catalog, domain = settings.llm, reader.catalog, reader.domain
-    stages = {name.strip() for name in own.stages.split(",") if name.strip()}
+    llm_settings, catalog, domain = settings.llm, reader.catalog, reader.domain
+    stages = {name.strip() for name in llm_settings.stages.split(",") if name.strip()}
     if unknown := stages - {*_PROMPTS_OF, "rank"}:
         raise SettingError(f"setting 'llm.stages': {', '.join(sorted(unknown))} is no stage of a model", hint="Stages are understand, rewrite, rank, speak")
     prompts = Prompts(domain.name, prompt_folders(domain.name, domain.folder, settings.data), standing_of(domain))
     advice = Advice(
-        reread=ModelReader(llm, prompts, catalog, ask_below=own.ask_below, seconds=own.second_look) if "understand" in stages else None,
-        rewrite=ModelRewriter(llm, prompts, reader.linker.titled, seconds=own.second_look) if "rewrite" in stages else None,
-        rerank=ModelRanker(llm, prompts, catalog, blurbs.rows.one, seconds=own.second_look) if "rank" in stages else None,
-        seconds=own.second_look,
+        reread=ModelReader(llm, prompts, catalog, ask_below=llm_settings.ask_below, seconds=llm_settings.second_look) if "understand" in stages else None,
+        rewrite=ModelRewriter(llm, prompts, reader.linker.titled, seconds=llm_settings.second_look) if "rewrite" in stages else None,
+        rerank=ModelRanker(llm, prompts, catalog, blurbs.rows.one, seconds=llm_settings.second_look) if "rank" in stages else None,
+        seconds=llm_settings.second_look,
     )
     ground, claims = Ground(catalog, templates.wording), ClaimReader(catalog, reader.book)
     _later(ground.warm)
-    speaker = ModelSpeaker(templates, llm, prompts, ground, claims, frame=own.frame, first_word=own.first_word)
+    speaker = ModelSpeaker(templates, llm, prompts, ground, claims, frame=llm_settings.frame, first_word=llm_settings.first_word)
     first = [name for stage, names in _PROMPTS_OF.items() if stage in stages for name in names]
     return Helped(speak=speaker if "speak" in stages else templates, advice=advice, warm=lambda: speaker.warm(first), writer=BlurbWriter(blurbs, llm, prompts, ground, claims))
 
@@ -217,7 +217,7 @@ def _language_model(settings: Settings, clock: Callable[[], datetime], warn: War
 
 
 def _vector_index(vectors: NDArray[np.float32] | None, embedded: int, settings: Settings, warn: Warn) -> DenseIndex | None:
-    """The index that the settings ask for, over a catalogue whose vectors are all there; its copy is its own."""
+    """The index that the settings ask for, over a catalogue whose vectors are all there; its copy is its llm_settings."""
     if not settings.vector_index or vectors is None:
         return None
     if embedded < len(vectors):

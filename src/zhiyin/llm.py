@@ -88,7 +88,7 @@ class Claim:
     items: tuple[ItemId, ...] = ()  # title: the items that bear it
     fields: tuple[str, ...] = ()  # value, person: the fields it may be a value of; order: the field
     values: tuple[Scalar, ...] = ()  # value, person: the values meant; number: its ends; order: "lowest" or "highest"
-    wishes: tuple[Wish, ...] = ()  # quality: conditions, any of which bears it out
+    wishes: tuple[Wish, ...] = ()  # quality: conditions, all of which must hold
     unit: str = ""  # number: the unit said, plain
     negated: bool = False
 

@@ -9,6 +9,7 @@ from zhiyin.types import Act, Facets, Notice, Opinion, Profile, Query, Signal, S
 SLATE_SIZE = 5
 MAX_COMPARED = 4
 ASK_ABOVE = 30  # items left: below this, looking is quicker than answering
+SURE_OF_LEAVING = 0.5  # nobody is seen off on a guess
 MIN_GAIN = 1.0  # bits a question must be expected to bring
 
 
@@ -63,7 +64,7 @@ def _talk(heard: Understanding, state: State) -> Act | None:
         return Act(kind="clarify", mode="open")
     busy = heard.edits or heard.about or signals & {Signal.SURPRISE, Signal.OTHERS, Signal.SKIP}
     if intent == "stop" and not busy:
-        return Act(kind="chat", mode="bye")
+        return Act(kind="chat", mode="bye" if heard.intent["stop"] >= SURE_OF_LEAVING else "small")
     if intent == "chitchat" and not busy and Signal.FIRM not in signals:
         return Act(kind="chat", mode=_small_talk(signals))
     return None

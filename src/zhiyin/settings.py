@@ -30,6 +30,9 @@ class ModelSettings(BaseModel):
     )
     context: int = Field(4096, ge=512, description="tokens of context of a model in this process")
     threads: int = Field(0, ge=0, description="threads of a model in this process; 0 is all cores")
+    dedicated: bool = Field(
+        default=False, description="nothing else runs on this machine: a model in this process is up to half as fast again, and crawls as soon as something does"
+    )
     parallel: int = Field(2, ge=1, le=64, description="calls at once; more wait")
     waiting: int = Field(8, ge=0, description="calls that may wait; more are answered without the model")
     second_look: float = Field(2.5, gt=0.0, description="seconds in which a model may still replace the first cards")

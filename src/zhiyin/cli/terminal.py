@@ -143,6 +143,9 @@ def _card(number: int, card: Candidate, wording: Wording, language: str) -> Padd
 
 def _closing(console: Console, done: Done, language: str) -> None:
     """The question's options and the notices worth repeating."""
+    for code, text in done.notices:
+        if code.startswith("model_"):  # the others are in the reply, or in the greeting
+            console.print(Text(f"  {text}", style="dim"))
     if done.question:
         options = "  ".join(f"{o.label} ({o.count})" for o in done.question.options)
         console.print(Text(f"  {options}  · " + ("随便都行" if language == "zh" else "skip"), style="cyan"))

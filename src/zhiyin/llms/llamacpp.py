@@ -33,13 +33,18 @@ class LlamaCpp:
     """The `LLM` port over a model file. Loading begins at once, beside whatever else starts; a first call waits for it.
 
     `context` tokens are kept for each of `parallel` calls at once; `threads` 0 means all cores. `speed`, tokens of prompt a second if known, sizes the batches.
+    On a `dedicated` machine threads wait for each other busily.
     """
 
-    def __init__(self, path: Path, *, context: int = 4096, threads: int = 0, parallel: int = 2, speed: float = 0.0) -> None:
+    def __init__(self, path: Path, *, context: int = 4096, threads: int = 0, parallel: int = 2, speed: float = 0.0, dedicated: bool = False) -> None:
         self.path, self.context, self.parallel = path, context, parallel
         self._cores = threads or os.cpu_count() or 1
         self.batch = batch_size(speed or self._guessed_speed())
         self._house = _House()
+        if not dedicated:
+            # Read by the threads' library when it is loaded. Waiting busily is half as fast again on an idle machine of two cores,
+            # and 10 to 30 times slower as soon as anything else runs there (docs/lab.md).
+            os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # noqa: TID251  # not a setting of ours
         try:
             import xllamacpp  # noqa: PLC0415  # an extra, and heavy
         except ImportError as error:

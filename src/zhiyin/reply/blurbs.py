@@ -111,5 +111,5 @@ class BlurbWriter:
         cut = Sentences(item.titles.values())
         sentence = (cut.feed(answer.text + "\n") or [""])[0]
         judge = Judge(self.ground, self.claims, items=[item.id], language=language, instructions=rendered.messages[0].text)
-        verdict = judge(sentence)
+        verdict = judge.trimmed(sentence)
         return self.blurbs.new(item, language, verdict.sentence, prompt=rendered.id, model=self.llm.name) if verdict.ok and verdict.telling else None

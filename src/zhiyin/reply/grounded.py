@@ -7,7 +7,6 @@ word must be one that states nothing checkable (`texts/plain.*.txt`) or one that
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,29 +16,17 @@ from zhiyin.llm import Claim
 from zhiyin.ports import Claims
 from zhiyin.reply.evidence import LATIN, Evidence, Ground, Stretch, distinct, first_surface, masked, plain_words, stretches, word_runs, words_of
 from zhiyin.reply.sentences import heads
-from zhiyin.text import CJK, cjk_count, plain, segment, stem
+from zhiyin.reply.shape import MARKS, misshapen
+from zhiyin.text import CJK, plain, segment, stem
 from zhiyin.types import ItemId, Op, Wish
 
-MAX_LENGTH = {"en": 260, "zh": 120}
-_MARKUP = re.compile(r"https?:|www\.|\w@\w|[<>{}|\\`*_#~^=\[\]⟦⟧@$%&]|\n|[^\W\d_]\.(?:com|cn|net|org|io|example)\b", re.IGNORECASE)
-_MARKS = re.compile(r"《([^《》]*)》|[“「]([^”」]*)[”」]|\"([^\"]*)\"")
 _RUNS = re.compile(f"[{CJK}]+")
 _TINY = re.compile(r"[一两]|\b(?:one|two|a|an)\b")
 _NOT = r"(?:without|no|not|(?:does|do|is)(?:n't| not)(?: (?:feature|have|star|include|contain))?|free of|没有|不含|不带|不是|无)\s*(?:any\s+)?"
-_LABEL = re.compile(  # of a prompt, or of a chat that goes on by itself
-    r"\b(?:user|human|assistant|system)\s*[:：]|(?:用户|助手|系统)\s*[:：]|^\W*(?:wish(?:es)?|items?|facts|reasons|要求|列表|候选|事实|理由)\s*[:：]|[:：]\W*$", re.IGNORECASE
-)
-_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _YEAR = "@year"
 _BUDGET = re.compile(r"\bbudgets?\b|预算")
 _THAN = frozenset({"than", "比"})  # said only beside a comparison that holds
 _LONG = re.compile(r"\s*(?:long\b|长(?!度))")  # after a number that holds
-_ROLE_MARK = re.compile(
-    r"\W*(?:user|assistant|system|human|ai|bot|answer|output|title|facts?|items?|wishes|reasons|用户|助手|助理|系统|回答|输出|事实|条目|愿望|理由)\s*[:：]", re.IGNORECASE
-)
-_LISTED = re.compile(r"[-–—•·+]")  # a list mark
-_ELSEWHERE = re.compile(r"\bcritics?\b|\b(?:in|at) (?:the |a )?(?:cinemas?|theat(?:er|re)s?)\b|[影戏]院|院线|影评人?|人人|谁都|每个人|发生在|\b(?:set|place|happens|filmed|shot) in (?:the )?(?-i:[A-Z])", re.IGNORECASE)  # what no row tells of
-_ODD = frozenset({"Sm", "So", "Sk", "Co", "Cn", "Cs", "Cf", "Cc", "Mn", "Me"})  # pictures, marks upon letters, and what cannot be seen
 _RELATION = re.compile(
     r"\b(?:director|star|actor|actress|lead|maker|brand|author|writer|cast|team|creator|hero)s? (?:of|behind|in|from) (?:the )?[《\"“]?\ue000"
     r"|\ue000[》\"”]?(?:'s|的)\s*(?:director|star|actor|lead|maker|brand|cast|导演|主演|演员|主角|编剧|团队|班底|品牌|厂家|厂商|牌子)|同一|同个|共同"
@@ -124,31 +111,14 @@ class Judge:
     # --- the shape ---
 
     def _shape(self, sentence: str) -> Iterable[str]:
-        if not re.search(r"\w", sentence):
-            yield "no words"
-        if len(sentence) > MAX_LENGTH[self.language]:
-            yield "too long"
-        bare = sentence
-        for evidence in self.items:
-            for name in evidence.item.titles.values():
-                bare = bare.replace(name, "")
-        yield from (m[0] for m in _MARKUP.finditer(bare))
-        yield from (m[0] for m in _LABEL.finditer(bare))
-        yield from (f"U+{ord(c):04X}" for c in bare if _unseen(c))
-        yield from (m[0] for m in (_ROLE_MARK.match(bare), _LISTED.match(bare)) if m)
-        yield from (m[0] for m in _ELSEWHERE.finditer(bare))
-        yield from (c for c in bare if unicodedata.category(c) in _ODD)
-        bare = _MARKS.sub("", bare)
-        chinese, latin = cjk_count(bare), len(re.findall(r"[A-Za-z]+", bare))
-        if (self.language == "zh" and chinese < latin) or (self.language == "en" and chinese > latin):
-            yield "another language"
+        yield from misshapen(sentence, [name for e in self.items for name in e.item.titles.values()], self.language)
         if self._told & word_runs(sentence):
             yield "the instructions"
 
     def _quoted(self, sentence: str, titles: Sequence[tuple[int, int]]) -> Iterable[str]:
         """What stands in title or quotation marks is a title of an item or the user's own words."""
         own = {plain(w.source) for w in self.wishes if w.source}
-        for m in _MARKS.finditer(sentence):
+        for m in MARKS.finditer(sentence):
             inside = next(g for g in m.groups() if g is not None)
             if not any(start <= m.start() + 1 and m.end() - 1 <= end for start, end in titles) and not (plain(inside) in own and m[0][0] != "《"):
                 yield m[0]
@@ -221,7 +191,9 @@ class Judge:
         named = self._named(claim, text, fields)
         for name, factor in fields.items():
             kind = self.ground.domain.fields[name].kind
-            if (named and name != named) or (not claim.unit and kind != "year" and (name != named or not np.isfinite(low + high))):
+            if (named and name != named) or (kind != "year" and low < high < np.inf and low > -np.inf):
+                continue  # "between 4,000 and 6,000" is said of wishes, not of an item
+            if not claim.unit and kind != "year" and (name != named or not np.isfinite(low + high)):
                 continue
             slack = 0.005 if factor != 1.0 else 1e-9  # converted amounts are rounded; "2.3 hours" is no lie
             values = evidence.numbers[name]
@@ -364,11 +336,6 @@ class Judge:
         """The words that every one of these rows bears out."""
         sets: list[frozenset[str]] = [getattr(e, kind) for e in members]
         return frozenset.intersection(*sets) if sets else frozenset()
-
-
-def _unseen(c: str) -> bool:
-    """Whether a character hides, steers, or turns the direction of what is read."""
-    return unicodedata.category(c).startswith("C") or unicodedata.bidirectional(c) in _RIGHT_TO_LEFT
 
 
 def _without_lengths(claims: Sequence[Claim], text: str) -> list[Claim]:

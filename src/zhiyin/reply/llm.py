@@ -139,7 +139,7 @@ class ModelSpeaker:
                     return
             async with aclosing(self._sentences(task, request, trace)) as sentences:
                 async for sentence in sentences:
-                    verdict = judge(sentence)
+                    verdict = judge.trimmed(sentence) if task.telling else judge(sentence)
                     if verdict.ok and task.telling and not verdict.telling:
                         verdict = replace(verdict, unsupported=("says nothing of it",))
                     if verdict.ok:
@@ -166,13 +166,13 @@ class ModelSpeaker:
                         yield _bare(sentence)
                     if count >= task.most:
                         return
-            if rest := cut.rest():
+            if (rest := cut.rest()) and pieces < request.max_tokens:  # what the limit cut off is no sentence
                 yield _bare(rest)
         except ModelError as error:
             outcome = error.code
             trace.note(outcome)
         finally:
-            usage = replace(usage, answer=usage.answer or pieces, first=usage.first or first, seconds=usage.seconds or time.perf_counter() - began)
+            usage = replace(usage, answer=usage.answer or pieces, first=first, seconds=time.perf_counter() - began)
             trace.calls.append(Call(purpose="speak", prompt=request.prompt, slots=dict(task.slots), outcome=outcome, usage=usage))
 
     # --- what there is to say ---

@@ -1,27 +1,31 @@
-"""Catalogue rows as the short lines of facts that go into prompts: fenced, and as few as carry the point."""
+"""Catalogue rows as the short lines of facts that go into prompts: fenced, labelled so that nothing is mistaken for something else, and few."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from zhiyin.catalog.domain import Field
 from zhiyin.prompting.untrusted import fence, suspicious
 from zhiyin.reply.wording import Wording
-from zhiyin.types import Act, Candidate, ItemId, Slate, State
+from zhiyin.text import plain
+from zhiyin.types import Act, Candidate, ItemId, Slate, State, Value
 
-_ONE, _SEVERAL, _TEXT = 220, 200, 110  # characters
+_ONE, _TEXT, _REASONS = 220, 110, 200  # characters
+_FACTS, _VALUES = 5, 3  # of a row, of a field
 
 
 class Rows:
     """Words for rows, in one language."""
 
     def __init__(self, wording: Wording) -> None:
-        self.wording, self.catalog = wording, wording.catalog
+        self.wording, self.catalog, self.domain = wording, wording.catalog, wording.domain
 
     def one(self, candidate: Candidate, language: str) -> str:
-        """Title, then facts on one line: the matched wishes first, then what the card shows."""
-        gap = "；" if language == "zh" else "; "
+        """A title, what kind of thing it is, and its facts with their labels: those that were wished for first, then what the card shows."""
+        colon, gap = ("：", "；") if language == "zh" else (": ", "; ")
         title = self.wording.title(candidate.item, language, marked=True)
-        return fence(f"{title}{'：' if language == 'zh' else ': '}{gap.join(self._facts(candidate, language))}", _ONE)
+        facts = [f"{self.wording.label(field.name, language)}{colon}{text}" for field, text in self._facts(candidate, language)]
+        return fence(f"{title}{colon}{gap.join([self.domain.noun.get(language, ''), *facts])}", _ONE)
 
     def several(self, slate: Slate, language: str) -> str:
         """A numbered line for each, with the beginning of its description."""
@@ -29,7 +33,7 @@ class Rows:
         for number, candidate in enumerate(slate, 1):
             text = candidate.item.texts.get(language, "")
             told = fence(text, _TEXT) if text and not suspicious(text) else ""
-            lines.append(f"{number}. {fence(self.one(candidate, language), _SEVERAL)}" + (f" | {told}" if told else ""))
+            lines.append(f"{number}. {self.one(candidate, language)}" + (f" | {told}" if told else ""))
         return "\n".join(lines)
 
     def of_items(self, items: Sequence[ItemId], state: State) -> str:
@@ -45,8 +49,21 @@ class Rows:
             return {"facts": "", "reasons": ""}
         candidate = Candidate(item=item, score=0.0, attributes=self.catalog.attributes(self.catalog.row[item.id]))
         gap = "；" if language == "zh" else "; "
-        return {"facts": self.one(candidate, language), "reasons": fence(gap.join(self.wording.reason(r, language) for r in act.reasons), _SEVERAL)}
+        return {"facts": self.one(candidate, language), "reasons": fence(gap.join(self.wording.reason(r, language) for r in act.reasons), _REASONS)}
 
-    def _facts(self, candidate: Candidate, language: str) -> list[str]:
-        matched = [self.wording.value(r.field, r.value, language) for r in candidate.reasons if r.kind == "wish" and r.field in self.wording.domain.fields]
-        return list(dict.fromkeys([*matched, *self.wording.facts(candidate, language)]))
+    def _facts(self, candidate: Candidate, language: str) -> list[tuple[Field, str]]:
+        """At most five fields and their values in words; none that only repeats the title."""
+        title = plain(self.wording.title(candidate.item, language))
+        found: dict[str, tuple[Field, str]] = {}
+        for field, value in self._values(candidate):
+            text = self.wording.value(field.name, value[:_VALUES] if isinstance(value, tuple) else value, language)
+            if field.name not in found and plain(text) not in title:
+                found[field.name] = field, text if field.people or field.numeric or language == "zh" else text.lower()
+        return list(found.values())[:_FACTS]
+
+    def _values(self, candidate: Candidate) -> Iterable[tuple[Field, Value]]:
+        fields = self.domain.fields
+        yield from ((fields[r.field], r.value) for r in candidate.reasons if r.kind == "wish" and r.field in fields)
+        for field in sorted((f for f in fields.values() if f.card), key=lambda f: f.card):
+            if field.name in candidate.attributes:
+                yield field, candidate.attributes[field.name]

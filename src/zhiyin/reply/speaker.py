@@ -14,6 +14,7 @@ import numpy as np
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Field
 from zhiyin.llm import Trace
+from zhiyin.prompting.untrusted import suspicious
 from zhiyin.reply.wording import Wording
 from zhiyin.types import Act, Candidate, Item, Notice, Op, Query, Question, Slate, State, Wish, Words
 
@@ -214,7 +215,7 @@ class _Sayer:
         shown = Candidate(item=item, score=0.0, attributes=self.catalog.attributes(row))
         facts = ("，" if self.language == "zh" else ", ").join(self.wording.facts(shown, self.language))
         text = item.texts.get(self.language)
-        if not text:
+        if not text or suspicious(text):  # a text that gives orders is nobody's synopsis
             return self.pick("answer", "no_text", title=title, facts=facts)
         return self.pick("answer", "about", title=title, text=text, facts=facts)
 

@@ -109,6 +109,8 @@ ABILITY = _words(
 SMALL_TALK = _words(
     r"\b(?:haha+|hehe+|lol|lmao)\b",
     r"\b(?:tell me a joke|how old are you|i'?m (?:bored|tired|lonely)|nice weather|i love you|you'?re (?:great|funny|awesome|smart|cute|the best|so \w+|very \w+)|haha+|lol|good job|well done|cool|great|awesome|ok(?:ay)?|sure|wow|interesting|really)\b[\s.!?]*$",
+    r"\bi(?:'?m| am|'?ve been| feel| felt| was)\s+(?:(?:a bit|a little|so|really|very|just|quite|kind of|pretty|feeling)\s+)*(?:lonely|alone|tired|exhausted|stressed|down|blue|bored|sad|heartbroken|upset|happy today)\b|\b(?:bad|terrible|awful|rough|hard|long|great|good) (?:day|week)\b",
+    r"(?:有点|有些|好|很|太|真|特别|挺)(?:孤独|孤单|寂寞|难过|失落|郁闷|沮丧|烦|累|难受|崩溃)|失恋|心情(?:不|很|有点|特别|太)?[好差糟低]|(?:今天|这周|最近)(?:好|真|太)?(?:累|倒霉|糟)",
     r"讲个笑话|天气|哈哈|嘿嘿|呵呵|你真(?:好|棒|聪明|可爱|厉害)|厉害|好的?[吧呀啊]?[\s。！!]*$|嗯+|哦+[\s。！!]*$|我(?:好)?(?:无聊|累)|无聊",
 )
 THANKS = _words(r"\b(?:thanks?|thank you|thx|cheers|ty|much appreciated)\b", r"谢谢|多谢|感谢|谢啦|谢了|辛苦了|3q")
