@@ -29,7 +29,7 @@ _THAN = frozenset({"than", "比"})  # said only beside a comparison that holds
 _LONG = re.compile(r"\s*(?:long\b|长(?!度))")  # after a number that holds
 _RELATION = re.compile(
     r"\b(?:director|star|actor|actress|lead|maker|brand|author|writer|cast|team|creator|hero)s? (?:of|behind|in|from) (?:the )?[《\"“]?\ue000"
-    r"|\ue000[》\"”]?(?:'s|的)\s*(?:director|star|actor|lead|maker|brand|cast|导演|主演|演员|主角|编剧|团队|班底|品牌|厂家|厂商|牌子)|同一|同个|共同"
+    r"|\bby (?:the )?[《\"“]?\ue000|\ue000[》\"”]?(?:'s|的)\s*(?:director|star|actor|lead|maker|brand|cast|导演|主演|演员|主角|编剧|团队|班底|品牌|厂家|厂商|牌子)|同一|同个|共同"
 )
 # A name without a word for its part: "by A", "A's", A的, A、B. A name that is only told about ("a story about A") is in no row.
 _CREDITED = re.compile(r"(?:\b(?:by|with|from|stars?|starring|and)|[,&、，和与由是])\s*$")

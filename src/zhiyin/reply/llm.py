@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
@@ -23,7 +24,7 @@ from zhiyin.reply.grounded import Judge, Verdict
 from zhiyin.reply.rows import Rows
 from zhiyin.reply.sentences import Sentences
 from zhiyin.reply.speaker import TemplateSpeaker, joined
-from zhiyin.text import plain
+from zhiyin.text import is_cjk, plain
 from zhiyin.types import Act, Call, ItemId, Language, Op, Slate, State, Usage, Wish, Words
 
 FREE_WITHIN = 3.0  # seconds in which a whole reply must be expected for a model to speak freely
@@ -166,7 +167,7 @@ class ModelSpeaker:
                         yield _bare(sentence)
                     if count >= task.most:
                         return
-            if (rest := cut.rest()) and pieces < request.max_tokens:  # what the limit cut off is no sentence
+            if rest := _ended(cut.rest(), whole=max(pieces, usage.answer) < request.max_tokens):
                 yield _bare(rest)
         except ModelError as error:
             outcome = error.code
@@ -235,6 +236,13 @@ class ModelSpeaker:
             language=str(state.language),
             instructions=system,
         )
+
+
+def _ended(text: str, *, whole: bool) -> str:
+    """The last words of an answer as a sentence; of those that the limit cut off, what stands before the last comma."""
+    if not whole:
+        text = re.split(r"[,，;；、][^,，;；、]*$", text)[0] if re.search(r"[,，;；]", text) else ""
+    return text if not text or text[-1] in ".!?。！？" else text + ("。" if is_cjk(text) else ".")
 
 
 def _bare(sentence: str) -> str:
