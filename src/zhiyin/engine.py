@@ -107,7 +107,7 @@ class Engine:
         """
         watch = _Watch()
         live = await self._session(turn.session, turn.user)
-        trace = Trace(session=turn.session, turn=live.state.turn + 1)
+        trace = Trace(session=turn.session, turn=live.state.turn + 1, text=turn.text)
         understanding = self.understand(turn, live.state)
         watch.lap("understand")
         way = self._way(turn, live, understanding, limit)
@@ -117,11 +117,10 @@ class Engine:
         way = self._found(way)
         recommendation = uuid.uuid4().hex
         watch.lap("retrieve")
-        yield Shown(slate=way.slate, recommendation=recommendation if way.slate else "")
-        watch.stamp("cards")
-
         spoken: list[str] = []
         try:
+            yield Shown(slate=way.slate, recommendation=recommendation if way.slate else "")
+            watch.stamp("cards")
             if self.advice is not None:
                 first, way = way, await self._second_look(turn, live, way, trace, limit)
                 watch.lap("second_look")

@@ -99,6 +99,7 @@ class Trace:
 
     session: SessionId = SessionId("")
     turn: int = 0
+    text: str = ""  # what the user said
     until: float = math.inf  # when a second look must be over, on `time.perf_counter`
     calls: list[Call] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)

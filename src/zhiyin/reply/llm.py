@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from zhiyin.errors import ModelError, ModelTooSlow
@@ -43,7 +43,6 @@ class Task:
     items: tuple[ItemId, ...] = ()
     most: int = 1  # sentences
     telling: bool = True  # a sentence must say something of an item, not only be pleasant
-    held: list[str] = field(default_factory=list)
 
 
 class ModelSpeaker:
@@ -65,6 +64,8 @@ class ModelSpeaker:
         spoken: list[str] = []
 
         def words(sentence: str, by: Literal["template", "model"]) -> Words:
+            if spoken and spoken[-1].startswith("\n"):  # after a list of lines
+                sentence = "\n" + sentence.lstrip("\n")
             spoken.append(sentence)
             return Words(text=joined(sentence, language, first=len(spoken) == 1), by=by)
 
@@ -129,15 +130,13 @@ class ModelSpeaker:
 
     async def _told(self, act: Act, slate: Slate, state: State, trace: Trace) -> AsyncGenerator[Verdict, None]:
         """Verdicts on a model's sentences, in order; those that may not be said are noted in the trace."""
-        for number, task in enumerate(self._tasks(act, slate, state)):
+        for number, task in enumerate(self._tasks(act, slate, state, trace)):
             request, judge = self._request(task, state, trace), self._judge(task, slate, state)
-            expected = self.llm.seconds(request)
-            if expected > self.first_word:
+            if self.first_word < self.llm.seconds(request) < math.inf:  # where it is infinite the call says at once why
                 trace.calls.append(Call(purpose="speak", prompt=request.prompt, slots=task.slots, outcome="skipped"))
-                if number == 0 and not math.isinf(expected):
+                if number == 0:
                     trace.note(ModelTooSlow.code)
-                if not math.isinf(expected):
-                    return
+                return
             async with aclosing(self._sentences(task, request, trace)) as sentences:
                 async for sentence in sentences:
                     verdict = judge.trimmed(sentence) if task.telling else judge(sentence)
@@ -148,7 +147,7 @@ class ModelSpeaker:
                     else:
                         trace.withheld.append(f"{sentence} [{'; '.join(verdict.unsupported)}]")
                     yield verdict
-            if trace.calls and trace.calls[-1].outcome not in {"ok", "skipped"}:
+            if trace.calls[-1].outcome != "ok":
                 return
 
     async def _sentences(self, task: Task, request: LLMRequest, trace: Trace) -> AsyncGenerator[str, None]:
@@ -178,7 +177,7 @@ class ModelSpeaker:
 
     # --- what there is to say ---
 
-    def _tasks(self, act: Act, slate: Slate, state: State) -> list[Task]:
+    def _tasks(self, act: Act, slate: Slate, state: State, trace: Trace) -> list[Task]:
         language, wish = str(state.language), self._wish(act, state)
         match act.kind:
             case "recommend" if slate:
@@ -196,7 +195,7 @@ class ModelSpeaker:
             case "compare" if len(act.items) > 1:
                 return [Task(prompt="compare", slots={"said": wish, "rows": self.rows.of_items(act.items, state)}, items=act.items)]
             case "chat" if act.mode == "small":
-                return [Task(prompt="chat", slots={"said": fence(state.heard.topic if state.heard else "", _SAID)}, most=2, telling=False)]
+                return [Task(prompt="chat", slots={"said": fence(trace.text, _SAID)}, most=2, telling=False)]
         return []
 
     def _free(self, task: Task, state: State) -> bool:
