@@ -196,11 +196,13 @@ async def play(app: App, language: str, replies: int, spoken: Spoken, tick: Prog
             spoken.untrue += [(what, sentence) for sentence in said for what in checker.untrue(sentence, items, user)]
             heard.append(text)
             tick.advance(task)
+            spoken.replies += 1
+            if not sys.stderr.isatty() and spoken.replies % 10 == 0:
+                print(f"{app.domain.name} {language}: {spoken.replies} replies", file=sys.stderr, flush=True)
             if len(heard) >= replies:
                 break
         if len(heard) >= replies:
             break
-    spoken.replies += len(heard)
     app.engine.speak = listening.speak
 
 
@@ -213,7 +215,10 @@ async def measure(url: str, replies: int) -> dict[str, Spoken]:
             app = build(read_settings(domain=domain, store="memory:", llm=llm))
             for n, language in enumerate(LANGUAGES):
                 share = replies // 4 + (1 if replies % 4 > 2 * DOMAINS.index(domain) + n else 0)
-                await play(app, language, share, spoken[language], tick)
+                try:
+                    await play(app, language, share, spoken[language], tick)
+                except asyncio.CancelledError:  # Ctrl-C: what there is so far
+                    return spoken
             await app.engine.close()
     return spoken
 

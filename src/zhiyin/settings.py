@@ -43,7 +43,7 @@ class ModelSettings(BaseModel):
     day_money: float = Field(0.0, ge=0.0, description="what a day may cost, in the unit of the prices; 0 is no limit")
     price_prompt: float = Field(0.0, ge=0.0, description="price of a million tokens of prompt")
     price_answer: float = Field(0.0, ge=0.0, description="price of a million tokens of answer")
-    ask_below: float = Field(0.6, ge=0.0, le=1.0, description="the rules' confidence under which a model reads the message too")
+    ask_below: float = Field(0.4, ge=0.0, le=1.0, description="the rules' confidence under which a model reads the message too")
 
 
 class Settings(BaseSettings):
