@@ -172,6 +172,7 @@ class Signal(StrEnum):
     FOREIGN = "foreign"  # neither Chinese nor English
     ABILITY = "ability"  # what can you do
     LOST = "lost"  # points at an item that is not there
+    STORY = "story"  # tells of something instead of naming it
     CRISIS = "crisis"  # somebody is not well
     INJECTION = "injection"  # orders to the system instead of a wish
 

@@ -96,6 +96,7 @@ EXPLAIN = _words(
     r"为什么|为啥|为何|凭什么|理由|怎么(?:会)?推荐|怎么想到|原因|依据",
 )
 SERVICE = _words(
+    r"\b(?:has|have|had|did)(?: not|n'?t) (?:yet )?(?:arrive|come|receive|get)d?\b.*|\b(?:not|never) (?:yet )?arrived\b|\b(?:i|we)(?: have|'ve)? ordered\b.*\b(?:shop|store|week|days?|yesterday|online)\b",
     r"\b(?:my|the|an?) (?:order|refund|delivery|package|parcel|shipment|invoice|warranty|return)s?\b|\b(?:track|cancel|return|refund) (?:my|an?|the|it)\b|\bcustomer (?:service|support)\b|\bwhere(?:'s| is) my\b|\bshipping (?:status|fee|cost)\b|\btracking number\b|\bspeak to (?:a )?(?:human|agent)\b",
     r"订单|快递|物流|退货|退款|换货|发货|客服|售后|保修|发票|到货|收货|运费|人工服务|单号|退换",
 )

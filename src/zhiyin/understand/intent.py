@@ -68,6 +68,7 @@ RULES: Sequence[Rule] = (
     ("refine", -8.0, lambda s: not s.state.slate),
     ("stop", -4.0, lambda s: bool(s.edits)),
     ("chitchat", -2.0, lambda s: bool(s.edits)),
+    ("recommend", 5.0, lambda s: s.has(Signal.STORY)),
     # Asking.
     ("query", 6.0, lambda s: bool(s.asked) and bool(s.about or s.has(Signal.LOST)) and not s.has(Signal.SIMILAR)),
     ("query", 5.0, lambda s: bool(s.asked and s.message.unknown)),

@@ -26,7 +26,7 @@ from zhiyin.understand.language import is_foreign, read_language
 from zhiyin.understand.linker import Linker
 from zhiyin.understand.message import Message, Opener, shown_by_words
 from zhiyin.understand.numbers import read_numbers
-from zhiyin.understand.phrases import AsksField, Compares, Describes, Mention, Names, People, Titles, domain_phrases
+from zhiyin.understand.phrases import AsksField, Compares, Describes, Mention, Names, Noun, People, Titles, domain_phrases
 from zhiyin.understand.polarity import negated
 from zhiyin.understand.references import Reference, picks_of_several, points_at_one
 from zhiyin.understand.sentiment import read_sentiment
@@ -41,6 +41,9 @@ _YES_NO = re.compile(r"(?:吗|么|嘛|不)\s*[?？。]*$|^\s*(?:is|does|do|has|h
 DEFAULT_SAMPLES = Path(__file__).parent.parent / "domains" / "phones"  # for catalogues without a pack: a shop's way of talking
 EMBEDDED = 200  # characters that tell the intent; the time to embed grows with them
 BELIEF = 0.75  # weight of the classifier's logits beside the rules' evidence
+TOLD, MOSTLY = 5, 0.6  # words of a story that name nothing, and their share
+SETTLED = 0.9  # probability from which an intent is not taken for a story after all
+STORY = 400  # characters of a story that are kept
 _CLAUSE = re.compile(r"[,，;；。.!！?？]|\bbut\b|但是?|不过")
 _COUNT = re.compile(
     r"(?:^|\b(?:give me|show me|recommend|suggest|find|find me|list|just|only|top|want|need|pick|get me|another|best|me|need|us|and|more)\s+(?:the\s+)?(?:me\s+)?(?:just\s+|only\s+|about\s+)?(?:the\s+)?(?:top\s+|best\s+)?)(?P<n>two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|\d{1,3})(?P<more>\s+(?:more|other|others|different))?(?=\s+[a-z])"
@@ -97,6 +100,12 @@ class RuleReader:
         sentiment = self._sentiment(message)
         topic = self._topic(message, signals)
         intent = self._intent(Seen(message, state, about, asked, edits, judgements, frozenset(signals)))
+        if not (about or judgements) and _unsettled(intent) and self._tells(message, topic, signals):
+            signals |= {Signal.STORY}
+            topic = message.original[:STORY].strip()  # the whole of it is what to look for
+            if Signal.FIRM not in signals and not message.of(Noun):
+                edits, notices, asked = [], [], []  # words of a story are no wishes: the man from Germany, the western town
+            intent = self._intent(Seen(message, state, about, asked, edits, judgements, frozenset(signals)))
         count, too_many = self._count(message)
         leading = max(intent, key=lambda name: intent[name])
         if topic and not (edits or about or judgements) and leading in {"query", "feedback"} and not cues.SMALL_TALK.search(message.text):
@@ -282,6 +291,14 @@ class RuleReader:
             return (None, []) if count > 100 else (MAX_COUNT, [Notice(code="too_many", slots={"limit": str(MAX_COUNT)})])
         return count, []
 
+    @staticmethod
+    def _tells(message: Message, topic: str, signals: frozenset[Signal]) -> bool:
+        """Whether a message tells of something: many words, most of which name nothing that we know."""
+        if signals - {Signal.FIRM, Signal.LOST} or any(p.search(message.text) for p in (cues.SERVICE, cues.SMALL_TALK, cues.COMPARE, cues.EXPLAIN)):
+            return False
+        left = len(set(_content_words(topic)))
+        return left >= TOLD and left >= MOSTLY * len(set(_content_words(message.text)))
+
     # --- intent ---
 
     def _intent(self, seen: Seen) -> Mapping[str, float]:
@@ -292,6 +309,12 @@ class RuleReader:
         for intent, points in evidence(seen).items():
             logits[intent] += points
         return softmax(logits)
+
+
+def _unsettled(intent: Mapping[str, float]) -> bool:
+    """Whether a message about no item may be a story: it is neither small talk nor a matter for the service, as far as anybody is sure."""
+    leading = max(intent, key=lambda name: intent[name])
+    return leading not in {"service", "chitchat", "stop"} or intent[leading] < SETTLED
 
 
 def load_classifier(domain: Domain, embedder: str, key: str | None = None) -> IntentClassifier | None:
