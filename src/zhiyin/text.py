@@ -116,3 +116,10 @@ def cjk_count(text: str) -> int:
 def is_cjk(text: str) -> bool:
     """Whether the text has a Chinese character."""
     return _CJK_RUN.search(text) is not None
+
+
+def content_words(text: str) -> list[str]:
+    """The words of a plain text that carry a meaning."""
+    if not is_cjk(text):
+        return [t.text for t in tokens(text) if t.text not in STOP and len(t.text) > 2 and not t.text.isdigit()]
+    return [w for w in map(str.strip, segment(text)) if len(w) > 1 and w not in STOP and not w.isdigit()]

@@ -16,8 +16,9 @@ from zhiyin.llms.scripted import Mischief, MischievousLLM, ScriptedLLM
 from zhiyin.prompting.prompts import Prompts, standing_of
 from zhiyin.retrieve.fuse import WEIGHTS, Retriever
 from zhiyin.retrieve.keyword import KeywordIndex
-from zhiyin.retrieve.rewrite import WORDS, ModelRewriter, content_words, searchable
+from zhiyin.retrieve.rewrite import WORDS, ModelRewriter, searchable
 from zhiyin.testing import tiny_catalog
+from zhiyin.text import content_words, plain
 from zhiyin.types import ItemId, Op, Query, SessionId, Turn, UserId, Wish
 
 CATALOG = tiny_catalog()
@@ -129,9 +130,9 @@ def test_words_are_cut_to_what_a_search_reads() -> None:
 
 
 def test_content_words_are_counted_in_both_languages() -> None:
-    assert content_words(STORY) == 6
-    assert content_words("a lamp for the") <= 1
-    assert content_words("外婆坐在壁炉旁边讲故事") >= 4
+    assert len(content_words(plain(STORY))) == 6
+    assert len(content_words("a lamp for the")) <= 1
+    assert len(content_words("外婆坐在壁炉旁边讲故事")) >= 4
 
 
 # --- what they do to a search ---

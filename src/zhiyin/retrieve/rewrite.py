@@ -14,7 +14,7 @@ from zhiyin.ports import LLM
 from zhiyin.prompting.answers import consult, read_answer, schema_of
 from zhiyin.prompting.prompts import Prompts
 from zhiyin.prompting.untrusted import fence, suspicious
-from zhiyin.text import STOP, is_cjk, plain, segment, tokens
+from zhiyin.text import content_words, is_cjk, plain, tokens
 from zhiyin.types import ItemId, Language, Query, Turn
 
 Named = Callable[[str], tuple[ItemId, ...]]
@@ -45,7 +45,7 @@ class ModelRewriter:
 
     async def __call__(self, turn: Turn, query: Query, trace: Trace, /) -> Query:
         """The query with the model's words and guesses; the same object where there are none."""
-        if query.basis or content_words(query.topic) < self.least:
+        if query.basis or len(content_words(plain(query.topic))) < self.least:
             return query
         if query.topic not in self._known:
             made = await self._asked(turn, query.topic, trace)
@@ -85,13 +85,6 @@ def searchable(words: str) -> str:
         return ""
     clean = fence(" ".join(_NO_WORD.sub(" ", fence(words, 2 * WORDS)).split()), WORDS).rstrip("…")
     return clean if any(c.isalpha() for c in clean) else ""
-
-
-def content_words(text: str) -> int:
-    """How many words of a topic carry a meaning."""
-    text = plain(text)
-    words = [w.strip() for w in segment(text)] if is_cjk(text) else [t.text for t in tokens(text) if len(t.text) > 2]
-    return sum(len(w) > 1 and w not in STOP and not w.isdigit() for w in words)
 
 
 def _whole(text: str, topic: str) -> str:

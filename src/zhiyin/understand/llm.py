@@ -10,7 +10,7 @@ from zhiyin.ports import LLM
 from zhiyin.prompting.answers import consult, read_answer, schema_of
 from zhiyin.prompting.prompts import Prompts
 from zhiyin.prompting.untrusted import fence
-from zhiyin.text import STOP, is_cjk, plain, segment, tokens
+from zhiyin.text import content_words, plain
 from zhiyin.types import Language, Signal, State, Turn, Understanding, Wish
 from zhiyin.understand.merge import Merger, Reading, unexplained
 
@@ -27,8 +27,8 @@ def confidence(understood: Understanding, text: str) -> float:
     """How sure the rules are of a message, in [0, 1]: their leading intent's probability times the share of the content words that they explain."""
     if understood.signals & CERTAIN:
         return 1.0
-    said = _content(text)
-    left = min(1.0, _content(unexplained(understood, text)) / said) if said else 0.0
+    said = len(content_words(plain(text)))
+    left = min(1.0, len(content_words(plain(unexplained(understood, text)))) / said) if said else 0.0
     doubt = min((DOUBTS.get(n.code, 1.0) for n in understood.notices), default=1.0)
     return max(0.0, min(1.0, understood.intent[understood.leading] * (1.0 - left) * doubt))
 
@@ -73,14 +73,6 @@ def _worded(wish: Wish) -> str:
     """A wish in the user's words, else as a condition."""
     value = ", ".join(map(str, wish.value)) if isinstance(wish.value, tuple) else str(wish.value)
     return wish.source or f"{wish.field} {wish.op} {value}"
-
-
-def _content(text: str) -> int:
-    """How many words of a text carry a meaning."""
-    text = plain(text)
-    if is_cjk(text):
-        return sum(len(w) > 1 and w not in STOP and not w.isdigit() for w in map(str.strip, segment(text)))
-    return sum(len(t.text) > 2 and t.text not in STOP and not t.text.isdigit() for t in tokens(text))
 
 
 def _among(node: Mapping[str, object], names: list[str]) -> dict[str, object]:

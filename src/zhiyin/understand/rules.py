@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Domain
-from zhiyin.text import STOP, is_cjk, segment, tokens
+from zhiyin.text import content_words, is_cjk
 from zhiyin.types import ItemId, Judgement, Notice, Opinion, Sentiment, Signal, State, Turn, Understanding
 from zhiyin.understand import cues
 from zhiyin.understand.classifier import INTENTS, IntentClassifier, softmax
@@ -109,7 +109,7 @@ class RuleReader:
         count, too_many = self._count(message)
         leading = max(intent, key=lambda name: intent[name])
         if topic and not (edits or about or judgements) and leading in {"query", "feedback"} and not cues.SMALL_TALK.search(message.text):
-            notices = [*notices, Notice(code="not_checked", slots={"words": " ".join(_content_words(topic))})]  # said rather than dropped
+            notices = [*notices, Notice(code="not_checked", slots={"words": " ".join(content_words(topic))})]  # said rather than dropped
         return Understanding(
             language=language,
             intent=intent,
@@ -274,7 +274,7 @@ class RuleReader:
             for m in pattern.finditer(message.text)
         ]
         rest = " ".join(_blank(message.text, spans).split())
-        return rest if _content_words(rest) else ""
+        return rest if content_words(rest) else ""
 
     def _count(self, message: Message) -> tuple[int | None, list[Notice]]:
         text = message.text
@@ -296,8 +296,8 @@ class RuleReader:
         """Whether a message tells of something: many words, most of which name nothing that we know."""
         if signals - {Signal.FIRM, Signal.LOST} or any(p.search(message.text) for p in (cues.SERVICE, cues.SMALL_TALK, cues.COMPARE, cues.EXPLAIN)):
             return False
-        left = len(set(_content_words(topic)))
-        return left >= TOLD and left >= MOSTLY * len(set(_content_words(message.text)))
+        left = len(set(content_words(topic)))
+        return left >= TOLD and left >= MOSTLY * len(set(content_words(message.text)))
 
     # --- intent ---
 
@@ -344,13 +344,6 @@ def _empty(state: State, text: str) -> Understanding:
 def _certain(intent: str) -> Mapping[str, float]:
     rest = 0.02 / (len(INTENTS) - 1)
     return {name: 0.98 if name == intent else rest for name in INTENTS}
-
-
-def _content_words(text: str) -> list[str]:
-    """The words of a plain text that carry a topic."""
-    if not is_cjk(text):
-        return [t.text for t in tokens(text) if t.text not in STOP and len(t.text) > 2 and not t.text.isdigit()]
-    return [w for w in map(str.strip, segment(text)) if len(w) > 1 and w not in STOP and not w.isdigit()]
 
 
 def _blank(text: str, spans: Sequence[tuple[int, int]]) -> str:
