@@ -59,7 +59,7 @@ async def measured(path: Path, batch: int, rounds: int, *, dedicated: bool) -> s
         if n:
             cached.append((first, usage.cached / usage.prompt))
     for _ in range(rounds):
-        await answered(llm, short)
+        await answered(llm, request(20, rng))  # so that the short question finds the cache as it will after the long one
         free, _, _ = await answered(llm, short)
         hung = asyncio.create_task(answered(llm, request(500, rng)))
         await asyncio.sleep(rng.uniform(0.5, 1.5))

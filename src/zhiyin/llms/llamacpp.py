@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import xllamacpp
 
 STOPS_WITHIN = 0.16  # seconds that a batch of prompt is sized for: a call that nobody waits for any more ends after the batch under way
-_BYTES_A_SECOND = 2.5e10  # weights times tokens that a core reads in a second, about; only until the speed was probed
+_BYTES_A_SECOND = 1.5e10  # weights times tokens that a core reads in a second, about; only until the speed was probed
 _PREFIXES_MIB = 512  # memory for prompt prefixes that are not in a slot at the moment
 _PATIENCE = 10.0  # seconds that a closing waits for a call's last batch, or for loading to end
 _LETTERS = 20  # most likely first tokens whose probabilities are asked for
