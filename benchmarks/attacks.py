@@ -205,7 +205,12 @@ async def _round(played: Played, turns: int, strings: Sequence[str], folder: Pat
 def open_app(pack: Path, model: MischievousLLM, folder: Path, frame: str) -> App:
     """The application over a pack with this model behind it, all deadlines short; returns once every item has its vector."""
     settings = read_settings(
-        domain=str(pack), store="memory:", embedder="hashing:", cache=folder / "cache", data=folder / "data", llm={"first_word": 0.2, "second_look": 0.2, "frame": frame}
+        domain=str(pack),
+        store="memory:",
+        embedder="hashing:",
+        cache=folder / "cache",
+        data=folder / "data",
+        llm={"first_word": 0.2, "second_look": 0.2, "frame": frame, "stages": "understand,rewrite,rank,speak"},
     )
     app = build(settings, clock=lambda: TIME, model=model)
     for thread in threading.enumerate():

@@ -24,7 +24,7 @@ class ModelSettings(BaseModel):
         "off:", description="the model: openai:MODEL@BASE_URL, llamacpp:PATH (or a name from: zhiyin model list), off:; several with | between them are tried in order"
     )
     key: SecretStr = Field(SecretStr(""), description="the server's API key")
-    stages: str = Field("understand,rewrite,rank,speak", description="what the model may help with, by commas")
+    stages: str = Field("understand,rank,speak", description="what the model may help with, by commas: understand, rewrite (measure it first), rank, speak")
     frame: Literal["auto", "strict", "free"] = Field(
         "auto", description="speaking one item at a time (strict, for weak or slow models), the whole reply at once (free), or by the measured speed (auto)"
     )
