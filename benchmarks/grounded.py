@@ -13,6 +13,7 @@ import json
 import random
 import re
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing
@@ -89,7 +90,7 @@ _IN_WORDS = {w: n for n, w in enumerate("three four five six seven eight nine te
 _CHINESE = re.compile(r"[零〇一二两三四五六七八九十百千万亿]{2,}|[三四五六七八九十](?=[部款个位项座次年元块分小])")
 _CAPITAL = re.compile(r"(?<=[a-z0-9,;'’\"] )([A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*)")
 _MARKED = re.compile(r"《([^》]+)》")
-_FREE = frozenset("I I'm I'd I'll I've Zhiyin English Chinese".split())
+_FREE = frozenset("I I'm I'd I'll I've Zhiyin English Chinese GB MP RAM".split())
 _TIMES = (1.0, 1 / 60, 1e-4, 1e-6, 1e-8, 100.0, 1 / 1024)  # minutes as hours, 万, millions, 亿, MB
 
 
@@ -104,9 +105,10 @@ class Checker:
 
     def untrue(self, sentence: str, items: Sequence[Item], user: str) -> Iterator[str]:
         """Titles, numbers and names in the sentence that the items it may be about do not have."""
+        sentence = unicodedata.normalize("NFKC", sentence)
         told = [i for i in items if any(t in sentence for t in (*i.titles.values(), *i.aliases))] or list(items)
         bare = sentence
-        for title in sorted((t for i in items for t in (*i.titles.values(), *i.aliases)), key=len, reverse=True):
+        for title in sorted((unicodedata.normalize("NFKC", t) for i in items for t in (*i.titles.values(), *i.aliases)), key=len, reverse=True):
             bare = bare.replace(title, " _ ")
         words = " ".join(self._words(told)) + " " + user
         yield from (f"title {m[1]}" for m in _MARKED.finditer(bare) if m[1].strip() != "_")
@@ -138,6 +140,7 @@ class Checker:
         own = [float(v) for i in items for name in self.app.domain.fields if self.app.domain.fields[name].numeric for v in i.values(name) if isinstance(v, int | float)]
         own += [float(v) for i in items for variant in i.variants for v in variant.values()]
         own += [float(m[0].replace(",", "")) for m in _DIGITS.finditer(words) if m[0].count(".") < 2]
+        own += [n * factor for n in self._numbers(words) for factor in (1.0, 1e3, 1e4, 60.0)]  # 三千, 3k, 1.5万, three hours
         own += [float(len(items)), *(v // 10 * 10 for v in own if 1900 <= v <= 2100), *(v // 10 * 10 % 100 for v in own if 1900 <= v <= 2100)]  # the nineties
         return any(abs(number - v * factor) <= 0.005 * abs(number) for v in own for factor in _TIMES)
 

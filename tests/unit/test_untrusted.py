@@ -134,7 +134,7 @@ def test_a_hostile_text_takes_no_longer_than_any_other(nested: str) -> None:
         ("card 4111 1111 1111 1111", "card [number]"),
         ("under 3000 4000 5000 yuan", "under 3000 4000 5000 yuan"),
         ("5000mAh, 2024-01-31, ¥4,999 and 1,299,000", "5000mAh, 2024-01-31, ¥4,999 and 1,299,000"),
-        ("预算1200000元，box office $2923706026", "预算1200000元,box office $2923706026"),
+        ("预算1200000元，box office $2923706026", "预算1200000元，box office $2923706026"),
         ("128 256 1024 GB", "128 256 1024 GB"),
         ("{said} {facts}", "{said} {facts}"),
         ("wait… what", "wait… what"),

@@ -17,10 +17,11 @@ _TOKENS = re.compile(
     r"|<{1,2}\s*[/\\]?\s*(?:s|sys|bos|eos|pad|unk|sop|think|thinking|tool_calls?|tool_response|tool_result|function_calls?|start_of_turn|end_of_turn|reserved_\d+"
     rf"|(?:{_ROLES})(?:[ _]mode)?|item|catalog)\s*>{{1,2}}"
     r"|\[\s*/?\s*(?:inst|sys|system|tool_calls|tool_results|available_tools|gmask|mask|cls|sep|pad|unk)\s*\]"
-    rf"|#{{2,}}\s*(?:{_ROLES}|instructions?|response|input)\b\s*:?",
+    rf"|#{{2,}}\s*(?:{_ROLES}|instructions?|response|input)\b\s*[:：]?",
     re.IGNORECASE,
 )
-_ROLE = re.compile(rf"(?:^[\s#>*_\-\[(\"']*(?:{_ROLES})[\])*_\"']*\s*:)+", re.IGNORECASE | re.MULTILINE)
+_KEPT = re.compile(r"([，。；：！？（）、…])")  # of Chinese writing; the half-width forms are another language's
+_ROLE = re.compile(rf"(?:^[\s#>*_\-\[(\"'（]*(?:{_ROLES})[\])*_\"'）]*\s*[:：])+", re.IGNORECASE | re.MULTILINE)
 
 _MASKS = (
     (re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+"), "[email]"),
@@ -56,14 +57,14 @@ def fence(text: str, limit: int) -> str:
 
 
 def _cleaned(text: str) -> str:
-    text = _visible(text)
+    text = _visible(text, _KEPT)
     text = _ROLE.sub(" ", _TOKENS.sub(" ", text))
     return " ".join(text.split())
 
 
-def _visible(text: str) -> str:
-    """NFKC, with … left whole, what cannot be seen dropped and fence marks too."""
-    normal = _ELLIPSIS.join(unicodedata.normalize("NFKC", part) for part in text.split(_ELLIPSIS))
+def _visible(text: str, kept: re.Pattern[str] = re.compile(f"({_ELLIPSIS})")) -> str:
+    """NFKC, with some signs left as they are, what cannot be seen dropped and fence marks too."""
+    normal = "".join(part if kept.fullmatch(part) else unicodedata.normalize("NFKC", part) for part in kept.split(text))
     return "".join(_seen(c) for c in normal)
 
 
