@@ -100,17 +100,11 @@ class RuleReader:
         sentiment = self._sentiment(message)
         topic = self._topic(message, signals)
         intent = self._intent(Seen(message, state, about, asked, edits, judgements, frozenset(signals)))
-        if not (about or judgements) and _unsettled(intent) and self._tells(message, topic, signals):
-            signals |= {Signal.STORY}
-            topic = message.original[:STORY].strip()  # the whole of it is what to look for
-            if Signal.FIRM not in signals and not message.of(Noun):
-                edits, notices, asked = [], [], []  # words of a story are no wishes: the man from Germany, the western town
-            intent = self._intent(Seen(message, state, about, asked, edits, judgements, frozenset(signals)))
         count, too_many = self._count(message)
         leading = max(intent, key=lambda name: intent[name])
         if topic and not (edits or about or judgements) and leading in {"query", "feedback"} and not cues.SMALL_TALK.search(message.text):
             notices = [*notices, Notice(code="not_checked", slots={"words": " ".join(content_words(topic))})]  # said rather than dropped
-        return Understanding(
+        heard = Understanding(
             language=language,
             intent=intent,
             sentiment=sentiment,
@@ -124,6 +118,7 @@ class RuleReader:
             signals=frozenset(signals),
             notices=(*message.notices, *notices, *too_many, *(Notice(code="unknown_title", slots={"title": u.title}) for u in message.unknown)),
         )
+        return self._story(heard, message, state) if _tells(heard, message) else heard
 
     # --- signals ---
 
@@ -291,13 +286,19 @@ class RuleReader:
             return (None, []) if count > 100 else (MAX_COUNT, [Notice(code="too_many", slots={"limit": str(MAX_COUNT)})])
         return count, []
 
-    @staticmethod
-    def _tells(message: Message, topic: str, signals: frozenset[Signal]) -> bool:
-        """Whether a message tells of something: many words, most of which name nothing that we know."""
-        if signals - {Signal.FIRM, Signal.LOST} or any(p.search(message.text) for p in (cues.SERVICE, cues.SMALL_TALK, cues.COMPARE, cues.EXPLAIN)):
-            return False
-        left = len(set(content_words(topic)))
-        return left >= TOLD and left >= MOSTLY * len(set(content_words(message.text)))
+    def _story(self, heard: Understanding, message: Message, state: State) -> Understanding:
+        """A message that tells of something: the whole of it is what to look for, and unless it asks for items too, its words are no wishes."""
+        signals, asks = heard.signals | {Signal.STORY}, Signal.FIRM in heard.signals or bool(message.of(Noun))
+        edits, asked = (heard.edits, heard.asked) if asks else ((), ())
+        return replace(
+            heard,
+            intent=self._intent(Seen(message, state, (), asked, edits, (), signals)),
+            edits=edits,
+            asked=asked,
+            topic=message.original[:STORY].strip(),
+            signals=signals,
+            notices=tuple(n for n in heard.notices if n.code in {"truncated", "unknown_title"} or (asks and n.code != "not_checked")),
+        )
 
     # --- intent ---
 
@@ -311,10 +312,16 @@ class RuleReader:
         return softmax(logits)
 
 
-def _unsettled(intent: Mapping[str, float]) -> bool:
-    """Whether a message about no item may be a story: it is neither small talk nor a matter for the service, as far as anybody is sure."""
-    leading = max(intent, key=lambda name: intent[name])
-    return leading not in {"service", "chitchat", "stop"} or intent[leading] < SETTLED
+def _tells(heard: Understanding, message: Message) -> bool:
+    """Whether a message about no item tells of something: many words, most of which name nothing that we know, neither small talk nor a matter for the service."""
+    if heard.about or heard.judgements or heard.signals - {Signal.FIRM, Signal.LOST}:
+        return False
+    if heard.leading in {"service", "chitchat", "stop"} and heard.intent[heard.leading] >= SETTLED:
+        return False
+    if any(p.search(message.text) for p in (cues.SERVICE, cues.SMALL_TALK, cues.COMPARE, cues.EXPLAIN)):
+        return False
+    left = len(set(content_words(heard.topic)))
+    return left >= TOLD and left >= MOSTLY * len(set(content_words(message.text)))
 
 
 def load_classifier(domain: Domain, embedder: str, key: str | None = None) -> IntentClassifier | None:
