@@ -69,7 +69,9 @@ def open_llm(settings: Settings, clock: Callable[[], datetime]) -> LLM | None:
             raise ContextTooSmall(
                 f"the context of {known.model} holds {known.context} tokens; {LEAST_CONTEXT} are the least", hint="Start its server with a longer context, or raise llm.context"
             )
-        models.append((open_model(settings, url, known.rung if known else None), known))
+        model = open_model(settings, url, known.rung if known else None)
+        guess: Capabilities | None = getattr(model, "guessed", None)  # a model in this process: strict from the first turn if it is slow
+        models.append((model, known or guess))
     return guarded(settings, models, clock) if models else None
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zhiyin.errors import ContextTooSmall, ModelBusy, ModelError, ModelFileError, ModelUnreachable, SettingError, UnreadableAnswer
-from zhiyin.llm import LLMChunk, LLMRequest
+from zhiyin.llm import Capabilities, LLMChunk, LLMRequest, Rung
 from zhiyin.llms.gguf import read_header
 from zhiyin.types import Usage
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 STOPS_WITHIN = 0.16  # seconds that a batch of prompt is sized for: a call that nobody waits for any more ends after the batch under way
 _BYTES_A_SECOND = 1.5e10  # weights times tokens that a core reads in a second, about; only until the speed was probed
+_WRITES = 0.35  # of the speed of reading
 _PREFIXES_MIB = 512  # memory for prompt prefixes that are not in a slot at the moment
 _PATIENCE = 10.0  # seconds that a closing waits for a call's last batch, or for loading to end
 _LETTERS = 20  # most likely first tokens whose probabilities are asked for
@@ -39,7 +40,8 @@ class LlamaCpp:
     def __init__(self, path: Path, *, context: int = 4096, threads: int = 0, parallel: int = 2, speed: float = 0.0, dedicated: bool = False) -> None:
         self.path, self.context, self.parallel = path, context, parallel
         self._cores = threads or os.cpu_count() or 1
-        self.batch = batch_size(speed or self._guessed_speed())
+        self.speed = speed or self._guessed_speed()  # tokens of prompt a second
+        self.batch = batch_size(self.speed)
         self._house = _House()
         if not dedicated:
             # Read by the threads' library when it is loaded. Waiting busily is half as fast again on an idle machine of two cores,
@@ -56,6 +58,11 @@ class LlamaCpp:
     def name(self) -> str:
         """The file's name without its ending."""
         return self.path.stem
+
+    @property
+    def guessed(self) -> Capabilities:
+        """What can be said of the model before it was probed: it keeps schemas, and is about as fast as its size lets it be."""
+        return Capabilities(model=self.name, rung=Rung.SCHEMA, choices=True, context=self.context, prompt_speed=self.speed, answer_speed=_WRITES * self.speed)
 
     def seconds(self, request: LLMRequest, /) -> float:
         """Nothing is known here: `Metered` measures."""

@@ -245,8 +245,9 @@ def _ended(text: str, *, whole: bool) -> str:
 
 
 def _bare(sentence: str) -> str:
-    """The sentence without the quotation marks that some models put around a whole answer."""
+    """The sentence with a full stop for a semicolon, and without the quotation marks that some models put around a whole answer."""
     text = sentence.strip()
+    text = text[:-1] + ("。" if is_cjk(text) else ".") if text.endswith(("；", ";")) else text
     for left, right in (('"', '"'), ("“", "”"), ("「", "」")):
         if text.startswith(left) and text.endswith(right) and text.count(left) + text.count(right) <= 2:
             return text[1:-1].strip()
