@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from conversing import NOW, SCRIPTS, load_checks  # the benchmark beside this one
+from conversing import NOW, SCRIPTS, holds, load_checks  # the benchmark beside this one
 from zhiyin.bootstrap import App, build
 from zhiyin.cli.controls import Talk, control
 from zhiyin.errors import ControlError
@@ -40,17 +40,10 @@ async def sureness(cases: list[dict[str, Any]], apps: dict[str, App]) -> list[tu
             reply = await gather(app.engine.answer(Turn(session=talk.session, user=talk.user, text=turn["say"], time=NOW)))
             answer = dict(reply_json(reply, app.catalog))
             if expected := turn.get("expect"):
-                right = all(_holds(checks.CHECKS[name], want, answer, past) for name, want in expected.items())
+                right = all(holds(checks.CHECKS[name], want, answer, past) for name, want in expected.items())
                 found.append((confidence(reply.understood.understanding, turn["say"]), right))
             past.append(answer)
     return found
-
-
-def _holds(check: Any, want: object, answer: dict[str, Any], past: list[dict[str, Any]]) -> bool:  # noqa: ANN401  # a function of the player's
-    try:
-        return bool(check(want, answer, past))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-        return False
 
 
 def read_cases(path: Path) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -83,16 +83,10 @@ class Player:
                     continue
                 answer = await self._answer(app, talk, turn["say"], kept)
                 for name, want in turn.get("expect", {}).items():
-                    kept.held[case["id"], place, name] = self._holds(name, want, answer, past)
+                    kept.held[case["id"], place, name] = holds(self.checks.CHECKS[name], want, answer, past)
                 past.append(answer)
             if self.url and n % 10 == 9:
                 print(f"{n + 1} of {len(cases)} conversations, {len(kept.said)} sentences said", file=sys.stderr, flush=True)
-
-    def _holds(self, name: str, want: object, answer: Mapping[str, Any], past: Sequence[Mapping[str, Any]]) -> bool:
-        try:
-            return bool(self.checks.CHECKS[name](want, answer, past))
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-            return False
 
     async def _answer(self, app: App, talk: Talk, text: str, kept: Kept) -> dict[str, Any]:
         began, times, parts = time.perf_counter(), dict[str, float](), list[Part]()
@@ -127,6 +121,14 @@ class Player:
         """Release the models."""
         for app in self.apps.values():
             await app.engine.close()
+
+
+def holds(check: Callable[..., object], want: object, answer: Mapping[str, Any], past: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an expectation holds of an answer; one that cannot be looked up in it does not."""
+    try:
+        return bool(check(want, answer, past))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def _last(parts: Sequence[Part], kind: type[Any]) -> Any:  # noqa: ANN401  # a part of that kind

@@ -217,7 +217,7 @@ def _language_model(settings: Settings, clock: Callable[[], datetime], warn: War
 
 
 def _vector_index(vectors: NDArray[np.float32] | None, embedded: int, settings: Settings, warn: Warn) -> DenseIndex | None:
-    """The index that the settings ask for, over a catalogue whose vectors are all there; its copy is its llm_settings."""
+    """The index that the settings ask for, over a catalogue whose vectors are all there; its copy is its own."""
     if not settings.vector_index or vectors is None:
         return None
     if embedded < len(vectors):
