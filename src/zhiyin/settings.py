@@ -46,6 +46,29 @@ class ModelSettings(BaseModel):
     ask_below: float = Field(0.4, ge=0.0, le=1.0, description="the rules' confidence under which a model reads the message too")
 
 
+class HttpSettings(BaseModel):
+    """What can be set of the HTTP service. Rates count for one worker, or for all of them where the limiter is shared; 0 is no limit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = Field("127.0.0.1", description="address to listen at; any other than this machine's own needs a key: zhiyin keys add")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen at; 0 takes a free one")
+    workers: int = Field(1, ge=1, le=64, description="processes; more than one need a store that they can share")
+    origins: str = Field("", description="websites that browsers may call from, by commas, such as https://shop.example; * is any")
+    frame_ancestors: str = Field("'self'", description="websites that may show the chat in a frame, as in a Content-Security-Policy")
+    proxies: str = Field("", description="addresses of proxies whose x-forwarded-for is believed, by commas")
+    body_limit: int = Field(2_000_000, ge=1000, description="bytes of the longest body")
+    in_flight: int = Field(512, ge=1, description="requests at once; more are turned away")
+    waiting: int = Field(16, ge=0, description="turns that may wait for the processor; more are turned away")
+    turns: int = Field(60, ge=0, description="turns a minute of one visitor or user")
+    requests: int = Field(600, ge=0, description="requests a minute of one visitor")
+    address_requests: int = Field(3000, ge=0, description="requests a minute of browsers behind one address")
+    key_requests: int = Field(0, ge=0, description="requests a minute of one server key")
+    resume_seconds: float = Field(3.0, ge=0.0, description="seconds that a turn goes on after its reader hung up")
+    shutdown_seconds: float = Field(20.0, ge=0.0, description="seconds that running turns may take to finish when the server is told to stop")
+    access_log: bool = Field(default=True, description="a line on standard error for each request, without texts and keys")
+
+
 class Settings(BaseSettings):
     """What can be set, and what it is set to."""
 
@@ -60,6 +83,7 @@ class Settings(BaseSettings):
     less_popular: float = Field(0.0, ge=0.0, le=1.0, description="more of the long tail: 0 is off; above .5 relevance suffers")
     exposure: float = Field(0.0, ge=0.0, le=1.0, description="an even chance for items to be shown: 0 is off, 1 is all")
     llm: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate({}), description="the language model (ZHIYIN_LLM__URL and so on, or a table [llm])")
+    http: HttpSettings = Field(default_factory=lambda: HttpSettings.model_validate({}), description="the HTTP service (ZHIYIN_HTTP__PORT and so on, or a table [http])")
     cache: Path = Field(default_factory=lambda: user_cache_path("zhiyin"), description="folder of what can be made again")
     data: Path = Field(default_factory=lambda: user_data_path("zhiyin"), description="folder of what cannot: conversations, data packs, imports")
 
@@ -89,7 +113,7 @@ def read_settings(**given: object) -> Settings:
 
 
 def names() -> list[str]:
-    """Every setting, those of the language model as `llm.NAME`."""
+    """Every setting, those of a part as `llm.NAME`, `http.NAME`."""
     return [f"{name}.{inner}" if inner else name for name, inner in _names()]
 
 
