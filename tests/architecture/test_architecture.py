@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from pydantic import BaseModel
 
 import zhiyin
 from zhiyin import errors, ports
-from zhiyin.settings import ModelSettings, Settings, names
+from zhiyin.settings import Settings, names
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "zhiyin"
@@ -29,7 +30,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 NAMES = [str(path.relative_to(SOURCE)) for path in MODULES]
 
 MODULE_LINES, FUNCTION_LINES, PORT_METHODS = 400, 50, 5
-RAISED = {"types.py": 500}  # limits an ADR raised, by module
+RAISED = {"types.py": 520}  # limits an ADR raised, by module
 HEAVY = {"numpy", "scipy", "pydantic", "openai"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -94,7 +95,7 @@ def test_only_the_outermost_border_catches_everything() -> None:
         return {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)}
 
     wide = [place.split(":")[0] for place, node in nodes(ast.ExceptHandler) if caught(node) & {"everything", "Exception", "BaseException"}]
-    assert wide == ["cli/border.py"]
+    assert wide == ["cli/border.py", "web/border.py"]
 
 
 # --- size ---
@@ -206,18 +207,23 @@ def holds_settings(node: ast.expr, part: str) -> bool:
     return name.endswith(f"{part}_settings") or (name == part and isinstance(node, ast.Attribute) and holds_settings(node.value, ""))
 
 
+PARTS = {name: field.annotation for name, field in Settings.model_fields.items() if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)}
+
+
 @lru_cache(maxsize=256)
 def settings_read(path: Path) -> frozenset[str]:
-    """The settings a module reads, those of the language model as `llm.NAME`, also by a name of its own (`own = settings.llm`)."""
+    """The settings a module reads, those of a part as `llm.NAME`, also by a name of its own (`own = settings.llm`)."""
     tree = tree_of(path)
-    own = {a.targets[0].id for a in ast.walk(tree) if isinstance(a, ast.Assign) and isinstance(a.targets[0], ast.Name) and holds_settings(a.value, "llm")}
+    assigned = [(a.targets[0].id, a.value) for a in ast.walk(tree) if isinstance(a, ast.Assign) and isinstance(a.targets[0], ast.Name)]
+    own = {name: part for name, value in assigned for part in PARTS if holds_settings(value, part)}
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             if holds_settings(node.value, ""):
                 found.add(node.attr)
-            if holds_settings(node.value, "llm") or (isinstance(node.value, ast.Name) and node.value.id in own):
-                found.add(f"llm.{node.attr}")
+            found |= {f"{part}.{node.attr}" for part in PARTS if holds_settings(node.value, part)}
+            if isinstance(node.value, ast.Name) and node.value.id in own:
+                found.add(f"{own[node.value.id]}.{node.attr}")
     return frozenset(found)
 
 
@@ -228,8 +234,9 @@ def test_every_setting_is_read_somewhere(setting: str) -> None:
 
 @pytest.mark.parametrize("setting", names())
 def test_every_setting_is_described(setting: str) -> None:
-    fields = ModelSettings.model_fields if setting.startswith("llm.") else Settings.model_fields
-    assert fields[setting.removeprefix("llm.")].description
+    part, _, name = setting.rpartition(".")
+    fields = PARTS[part].model_fields if part else Settings.model_fields
+    assert fields[name].description
 
 
 def test_a_domain_is_a_folder_of_data() -> None:

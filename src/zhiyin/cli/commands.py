@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from zhiyin.cli.options import DomainOption, ItemsOption, JsonOption, LanguageOption, ModelOption, StoreOption, llm_setting, warn
+from zhiyin.cli.serving import register as register_serving
 from zhiyin.errors import CatalogError, ZhiyinError
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer exports no name for the base of its usage errors
@@ -23,12 +25,7 @@ app.add_typer(model_app, name="model")
 prompts_app = typer.Typer(help="What language models are asked: prompt files, their versions and their flaws.", no_args_is_help=True)
 app.add_typer(prompts_app, name="prompts")
 
-DomainOption = Annotated[str | None, typer.Option("--domain", help="domain pack: a built-in name (movies, phones) or a folder")]
-ItemsOption = Annotated[Path | None, typer.Option("--items", help="talk about this CSV, JSON, JSONL or Parquet file instead")]
-StoreOption = Annotated[str | None, typer.Option("--store", help="where conversations are kept: memory: or sqlite:///PATH")]
-ModelOption = Annotated[str | None, typer.Option("--model", help="the language model: openai:MODEL@BASE_URL, llamacpp:NAME or llamacpp:PATH, off:")]
-JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
-LanguageOption = Annotated[str, typer.Option("--language", help="en or zh")]
+register_serving(app)
 
 
 def run(arguments: list[str]) -> int:
@@ -66,7 +63,7 @@ def chat(
     from zhiyin.bootstrap import build
     from zhiyin.settings import read_settings
 
-    application = build(read_settings(domain=domain, store=store, llm=_llm(model)), items=items, warn=_warn)
+    application = build(read_settings(domain=domain, store=store, llm=llm_setting(model)), items=items, warn=warn)
     if json_:
         from zhiyin.cli.jsonl import serve_lines
 
@@ -90,7 +87,7 @@ def recommend(
     from zhiyin.assistant import Assistant
     from zhiyin.cli.terminal import print_reply
 
-    with Assistant(domain=domain, items=items, model=model, warn=_warn) as assistant:
+    with Assistant(domain=domain, items=items, model=model, warn=warn) as assistant:
         reply = assistant.say(wish, limit=limit)
     if json_:
         print(json.dumps(reply, ensure_ascii=False))
@@ -305,11 +302,3 @@ def model_probe(url: Annotated[str | None, typer.Argument(help="openai:MODEL@BAS
     from zhiyin.cli.models import probe_model
 
     return probe_model(url, as_json=json_)
-
-
-def _llm(model: str | None) -> dict[str, str] | None:
-    return None if model is None else {"url": model}
-
-
-def _warn(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from zhiyin import __version__
 from zhiyin.errors import ZhiyinError
 from zhiyin.settings import Settings
-from zhiyin.web import visitors
+from zhiyin.web import health, visitors
 from zhiyin.web.border import Border
+from zhiyin.web.pages import STATIC, page_routes
 from zhiyin.web.problems import answer_problem
+from zhiyin.web.reference import reference_routes
 from zhiyin.web.service import Service
+from zhiyin.web.strict import strict
 
-ROUTERS: tuple[APIRouter, ...] = (visitors.router,)
+ROUTERS: tuple[APIRouter, ...] = (health.router, visitors.router)
 """What is served, a router a module."""
+PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"description": "a problem of the request (RFC 9457)"}, "5XX": {"description": "a problem of ours (RFC 9457)"}}
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_SENT = ("authorization", "content-type", "x-api-key", "x-zhiyin-visitor", "x-request-id", "idempotency-key", "last-event-id")
+_READ = ("x-request-id", "retry-after", "idempotent-replayed", "x-vercel-ai-ui-message-stream")
 
 
-def create_app(settings: Settings, opener: Callable[[], AbstractAsyncContextManager[Service]]) -> FastAPI:
+def create_app(settings: Settings, opener: Callable[[], AbstractAsyncContextManager[Service]], *, static: Path = STATIC) -> FastAPI:
     """The application over a service that `opener` opens when the server starts."""
 
     @asynccontextmanager
@@ -30,10 +40,13 @@ def create_app(settings: Settings, opener: Callable[[], AbstractAsyncContextMana
             app.state.service = service
             yield
 
-    app = FastAPI(title="Zhiyin 知音", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(title="Zhiyin 知音", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, dependencies=[Depends(strict)], responses=PROBLEMS)
     for error in (ZhiyinError, RequestValidationError, StarletteHTTPException):
         app.add_exception_handler(error, answer_problem)
     for router in ROUTERS:
         app.include_router(router)
+    app.router.routes += [*reference_routes(app), *page_routes(static)]
+    if origins := [o.strip().rstrip("/") for o in settings.http.origins.split(",") if o.strip()]:
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=_METHODS, allow_headers=_SENT, expose_headers=_READ, max_age=600)
     app.add_middleware(Border, http_settings=settings.http)
     return app

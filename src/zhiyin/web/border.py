@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zhiyin.web.service import Service
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_PLACE = re.compile(r".*/(?=zhiyin/)|.*/site-packages/")  # what of a file's path tells of the machine
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NEVER_SHED = frozenset({"/healthz", "/readyz", "/metrics"})
 _TURNS = frozenset({"/v1/chat", "/v1/chat/completions", "/v1/recommend"})
@@ -175,4 +176,4 @@ def security_headers(frame_ancestors: str) -> tuple[tuple[bytes, bytes], ...]:
 
 def frames_of(error: BaseException) -> list[str]:
     """Where a fault arose, as file:line function. The message of an error may quote a user, so it is not told."""
-    return [f"{f.filename.rpartition('/zhiyin/')[2]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-_FRAMES:]]
+    return [f"{_PLACE.sub('', f.filename)}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-_FRAMES:]]

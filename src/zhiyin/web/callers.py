@@ -66,9 +66,13 @@ class Caller:
 
 async def caller(request: HTTPConnection, service: Here) -> Caller:
     """The dependency: who calls, admitted by its rates; 401 for a wrong key or token, 403 for a website that may not."""
+    known = request.scope["state"].get("caller")
+    if isinstance(known, Caller):  # asked for twice in one request
+        return known
     found = await _identified(request, service)
     http = service.settings.http
     await admit(service.limiter, Rates.of(http, found.kind, address=found.address, visitor=found.visitor, key=found.key))
+    request.scope["state"]["caller"] = found
     return found
 
 

@@ -50,7 +50,7 @@ def unknown_message(field: str, valid: Iterable[str]) -> str:
     names = sorted(set(valid))
     if near := nearest(field, names):
         return f"there is no such field; did you mean {near!r}?"
-    return f"there is no such field; there are {', '.join(names)}" if names else "no field is taken here"
+    return f"there is no such field; the names are: {', '.join(names)}" if names else "no field is taken here"
 
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:
@@ -72,8 +72,7 @@ def problem_of(error: Exception) -> Problem:
         case RequestValidationError() | ValidationError():
             return _of_validation(error)
         case StarletteHTTPException():
-            detail = error.detail if isinstance(error.detail, str) else HTTPStatus(error.status_code).phrase
-            return Problem(error.status_code, _OF_STATUS.get(error.status_code, "error"), detail, headers=error.headers)
+            return _of_framework(error)
         case StoreError():
             return Problem(503, "store_unavailable", "the store does not answer just now; nothing that was acknowledged is lost", retry_after=_STORE_RETRY)
         case ModelError():
@@ -115,6 +114,18 @@ def request_id_of(request: HTTPConnection) -> str:
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 
+def _of_framework(error: StarletteHTTPException) -> Problem:
+    """What the framework refuses: no such path, no such method, a body that cannot be parsed."""
+    status, code = error.status_code, _OF_STATUS.get(error.status_code, "error")
+    if status == 404:
+        return Problem(status, code, "there is nothing at this path; GET /docs lists what there is")
+    if status == 405:
+        return Problem(status, code, "this method is not taken here; GET /docs lists those that are", headers=error.headers)
+    if status == 400:
+        return Problem(status, code, "body: it cannot be read as JSON in UTF-8", errors=({"field": "body", "message": "cannot be read as JSON in UTF-8"},))
+    return Problem(status, code, str(error.detail), headers=error.headers)
+
+
 def _of_validation(error: RequestValidationError | ValidationError) -> Problem:
     """Every field that is wrong, by its path in the body or the query; input is not repeated."""
     found = [_of_field(e) for e in error.errors()]
@@ -128,9 +139,9 @@ def _of_field(error: Mapping[str, object]) -> dict[str, object]:
     path = [str(part) for part in where] if isinstance(where, tuple) else []
     if kind == "json_invalid":
         return {"field": "body", "message": f"no valid JSON at character {path[-1] if path else 0}", "code": kind}
-    if path[:1] in (["body"], ["query"], ["path"], ["header"]) and len(path) > 1:
-        path = path[1:]
     if kind == "unknown_field":  # raised by `bodies.Body`, which knows the name
         context = error.get("ctx")
         path.append(str(context["field"]) if isinstance(context, Mapping) else "")
+    if path[:1] in (["body"], ["query"], ["path"], ["header"]) and len(path) > 1:
+        path = path[1:]
     return {"field": ".".join(path) or "body", "message": message, "code": kind}

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -16,11 +16,15 @@ from starlette.requests import HTTPConnection
 from zhiyin.bootstrap import App, Warn, build
 from zhiyin.ports import Archive, Bus, Limiter, Records, Store
 from zhiyin.settings import Settings
+from zhiyin.web.changes import Changes
 from zhiyin.web.gate import Gate
 from zhiyin.web.keys import Keyring
 from zhiyin.web.metrics import Metrics
 from zhiyin.web.signing import open_secret
 from zhiyin.web.turns import Turns
+
+if TYPE_CHECKING:
+    from zhiyin.backends import Stores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,7 @@ class Service:
     turns: Turns
     gate: Gate
     keys: Keyring
+    changes: Changes
 
 
 def service(request: HTTPConnection) -> Service:
@@ -55,28 +60,41 @@ Here = Annotated[Service, Depends(service)]
 
 @asynccontextmanager
 async def open_service(settings: Settings, *, items: Path | None = None, warn: Warn = lambda _: None, shared_counts: Path | None = None) -> AsyncGenerator[Service, None]:
-    """The service that the settings describe, for as long as the block lasts; running turns are let finish, then everything is closed, last opened first."""
+    """The service that the settings describe, for as long as the block lasts. The application is built in a thread: a server that starts answers `/healthz` no sooner, but is never stuck."""
     from zhiyin.backends import open_bus, open_limiter  # noqa: PLC0415
 
+    app = await asyncio.to_thread(build, settings, items=items, warn=warn)
+    async with service_over(app, app.stores, open_bus(settings), open_limiter(settings), settings, shared_counts=shared_counts) as service:
+        yield service
+
+
+@asynccontextmanager
+async def service_over(app: App, stores: Stores, bus: Bus, limiter: Limiter, settings: Settings, *, shared_counts: Path | None = None) -> AsyncGenerator[Service, None]:
+    """A service over parts that are open already, which it closes: running turns are let finish, then what was opened last goes first."""
     async with AsyncExitStack() as stack:
-        app = await asyncio.to_thread(build, settings, items=items, warn=warn)
         stack.push_async_callback(app.engine.close)
-        bus, limiter = open_bus(settings), open_limiter(settings)
         stack.push_async_callback(bus.close)
-        turns = Turns()
+        changes = Changes(stores.records, bus)
+        stack.push_async_callback(changes.stop)
+        turns = Turns(bus, patience=settings.http.resume_seconds)
         stack.push_async_callback(turns.finish, settings.http.shutdown_seconds)
+        secret = await open_secret(stores.records)
+        changes.on_taste(app.engine.refresh)
+        await changes.start()
+        await turns.follow()
         yield Service(
             app=app,
-            store=app.stores.log,
-            archive=app.stores.archive,
-            records=app.stores.records,
+            store=stores.log,
+            archive=stores.archive,
+            records=stores.records,
             bus=bus,
             limiter=limiter,
             settings=settings,
             clock=app.engine.clock,
-            secret=await open_secret(app.stores.records),
+            secret=secret,
             metrics=Metrics(shared_counts),
             turns=turns,
             gate=Gate(settings.http.waiting),
-            keys=Keyring(app.stores.records, app.engine.clock),
+            keys=Keyring(stores.records, app.engine.clock),
+            changes=changes,
         )

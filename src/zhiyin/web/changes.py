@@ -1,0 +1,108 @@
+"""What other workers changed: documents in the store and users' taste, followed by the bus at once and by the store within half a second."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+import structlog
+
+from zhiyin.errors import StoreError
+from zhiyin.ports import Bus, Records
+from zhiyin.records import Record
+from zhiyin.types import UserId
+
+RECORDS, TASTE = "records", "taste"
+"""Topics of the bus: a document of the kind that is the message changed; the user who is the message gave feedback or was forgotten."""
+MISSED = "*"
+"""What a bus says after it lost its connection: something may have been missed."""
+_EVERY = 0.5  # seconds: the bus may lose a message, the store does not
+_PAGE = 1000
+
+_log = structlog.get_logger("zhiyin.changes")
+
+
+class Changes:
+    """Calls back for what changed, here and elsewhere. A callback may be told of the same change twice."""
+
+    def __init__(self, records: Records, bus: Bus, *, every: float = _EVERY) -> None:
+        self._records, self._bus, self._every = records, bus, every
+        self._by_kind: dict[str, list[Callable[[Record], Awaitable[None]]]] = {}
+        self._by_taste: list[Callable[[UserId], None]] = []
+        self._version = 0
+        self._rung = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def on(self, kind: str, act: Callable[[Record], Awaitable[None]]) -> None:
+        """Have `act` called with each document of a kind that changes, or is deleted, from now on."""
+        self._by_kind.setdefault(kind, []).append(act)
+
+    def on_taste(self, act: Callable[[UserId], None]) -> None:
+        """Have `act` called with each user whose feedback another worker took."""
+        self._by_taste.append(act)
+
+    async def changed(self, kind: str) -> None:
+        """Tell every worker that a document of this kind was changed."""
+        await self._bus.publish(RECORDS, kind)
+
+    async def tasted(self, user: UserId) -> None:
+        """Tell every worker that a user gave feedback, or was forgotten."""
+        await self._bus.publish(TASTE, user)
+
+    @property
+    def following(self) -> bool:
+        """Whether changes are followed."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    async def start(self) -> None:
+        """Follow from now on. What was there before is the caller's to read, after this."""
+        self._version = await self._records.put("mark", "followed", "")  # the newest version there is
+        self._tasks = [asyncio.create_task(self._listen(), name="bus"), asyncio.create_task(self._follow(), name="changes")]
+        for task in self._tasks:
+            task.add_done_callback(_fallen)
+
+    async def stop(self) -> None:
+        """Follow no longer."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def catch_up(self) -> None:
+        """Call back for everything that changed since the last time."""
+        while page := await self._records.changes(self._version, limit=_PAGE):
+            for record in page:
+                for act in self._by_kind.get(record.kind, ()):
+                    await act(record)
+                self._version = record.version
+
+    async def _listen(self) -> None:
+        async with aclosing(self._bus.listen(RECORDS, TASTE)) as told:
+            async for topic, message in told:
+                if topic == RECORDS and message in self._by_kind:
+                    self._rung.set()
+                elif topic == TASTE:
+                    for act in self._by_taste:
+                        act(UserId(message))
+                elif topic == MISSED:
+                    self._rung.set()
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._every):
+                    await self._rung.wait()
+            except TimeoutError:
+                pass
+            self._rung.clear()
+            if not self._by_kind:
+                continue
+            try:
+                await self.catch_up()
+            except StoreError:
+                _log.warning("changes cannot be read; asked again soon")
+
+
+def _fallen(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("changes are no longer followed", error=type(error).__name__)
