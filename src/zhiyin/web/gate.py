@@ -29,19 +29,31 @@ class Gate:
         """Whether the next one would be turned away."""
         return self._line.locked() and self._in_line >= self._most
 
-    async def __aenter__(self) -> None:
-        """Waits for its turn; raises a 503 `overloaded` where the line is full."""
+    def check(self) -> None:
+        """Raises a 503 `overloaded` where the line is full."""
         if self.full:
             raise overloaded()
+
+    async def enter(self) -> None:
+        """Waits for its turn; raises a 503 `overloaded` where the line is full. Who entered must `leave`."""
+        self.check()
         self._in_line += 1
         try:
             await self._line.acquire()
         finally:
             self._in_line -= 1
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def leave(self) -> None:
         """Lets the next one in."""
         self._line.release()
+
+    async def __aenter__(self) -> None:
+        """Enters."""
+        await self.enter()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Leaves."""
+        self.leave()
 
 
 def overloaded() -> Problem:
