@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, StrictStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, StrictStr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from zhiyin.web.bodies import LONGEST_MESSAGE, Body, Id, Text
-from zhiyin.web.problems import Problem
+from zhiyin.web.bodies import Body, Id, Text
+from zhiyin.web.problems import Problem, invalid
 
 Limit = Annotated[int, Strict(), Field(ge=1, le=20)]
 """How many items."""
@@ -83,21 +83,16 @@ class ChatBody(Body):
             return self.message.text
         last = next(((n, m) for n, m in reversed(list(enumerate(self.messages or ()))) if m.role == "user"), None)
         if last is None:
-            raise Problem(400, "invalid", "messages: none is the user's", errors=({"field": "messages", "message": "none has the role user"},))
+            raise invalid("messages", "none has the role user")
         place, message = last
         if any(part.type == "file" for part in message.parts):
             raise _unsupported(f"messages.{place}.parts")
         text = "\n".join(part.text for part in message.parts if part.type == "text" and part.text)
-        return _Written.model_validate({"text": text}).text if len(text) <= LONGEST_MESSAGE else _too_long(f"messages.{place}.parts")
-
-
-class _Written(BaseModel):
-    text: Text
+        try:
+            return Message(text=text).text
+        except ValidationError as error:
+            raise invalid(f"messages.{place}.parts", error.errors()[0]["msg"]) from None
 
 
 def _unsupported(field: str) -> Problem:
     return Problem(400, "unsupported_input", f"{field}: text only so far", errors=({"field": field, "message": "images and sound cannot be read yet; write it in words"},))
-
-
-def _too_long(field: str) -> str:
-    raise Problem(400, "invalid", f"{field}: at most {LONGEST_MESSAGE} characters", errors=({"field": field, "message": f"at most {LONGEST_MESSAGE} characters"},))
