@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from zhiyin.errors import ContextTooSmall, SettingError
 from zhiyin.llm import Capabilities, Rung
-from zhiyin.ports import LLM, Embedder, Source, Store
+from zhiyin.ports import LLM, Archive, Embedder, Records, Source, Store
 from zhiyin.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,21 +21,54 @@ if TYPE_CHECKING:
 
     from zhiyin.interactions import Interest
 
+STORE_URLS = ("memory:", "sqlite:///PATH", "postgresql://USER:PASSWORD@HOST/DATABASE", "mysql://USER:PASSWORD@HOST/DATABASE")
+
+
+class _Everything(Store, Archive, Records, Protocol):
+    """What a back end of stores is: all three ports."""
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What is kept, by port; of a built-in back end one object serves all three."""
+
+    log: Store
+    archive: Archive
+    records: Records
+
+
+def open_stores(settings: Settings, clock: Callable[[], datetime] | None = None) -> Stores:
+    """The stores that `settings.store` names. Quick, and needs no running loop: a server is reached with the first use.
+
+    Raises `SettingError` for a URL that means nothing to us and `StoreError` for a file that is no log of ours.
+    """
+    store = _open_store(settings, clock)
+    return Stores(log=store, archive=store, records=store)
+
 
 def open_store(settings: Settings) -> Store:
     """The event log that the settings name."""
-    url = settings.store or f"sqlite:///{settings.data / 'conversations.db'}"
-    scheme, _, rest = url.partition(":")
+    return open_stores(settings).log
+
+
+def store_url(settings: Settings) -> str:
+    """Where conversations are kept: what is set, else the file in the data folder."""
+    return settings.store or f"sqlite:///{settings.data / 'conversations.db'}"
+
+
+def _open_store(settings: Settings, clock: Callable[[], datetime] | None) -> _Everything:
+    url, given = store_url(settings), {"clock": clock} if clock else {}
+    scheme = url.partition(":")[0]
     match scheme:
         case "memory":
             from zhiyin.stores.memory import MemoryStore  # noqa: PLC0415
 
-            return MemoryStore()
+            return MemoryStore(**given)
         case "sqlite":
             from zhiyin.stores.sqlite import SqliteStore  # noqa: PLC0415
 
-            return SqliteStore(Path(rest.removeprefix("///")))
-    return _plugged("zhiyin.stores", scheme, url, ("memory:", "sqlite:///PATH"))  # type: ignore[return-value]  # a plug-in's word
+            return SqliteStore(Path(url.partition(":")[2].removeprefix("///")))  # type: ignore[return-value]  # the log only, until the SQL store takes its place
+    return _plugged("zhiyin.stores", scheme, url, STORE_URLS)  # type: ignore[return-value]  # a plug-in's word
 
 
 def open_embedder(settings: Settings) -> tuple[Embedder, bool]:
