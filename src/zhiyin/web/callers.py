@@ -130,6 +130,8 @@ async def _identified(request: HTTPConnection, service: Service) -> Caller:
             _check_origin(request, service)
         return Caller(kind=key.scope, key=key.id, visitor=visitor, address=address)
     if await service.keys.any():
+        if service.settings.http.public_page and _from_our_page(request):
+            return Caller(kind="browser", visitor=visitor, address=address)
         raise Problem(401, "unauthorized", "a key is needed: authorization: Bearer KEY, or x-api-key", headers={"www-authenticate": "Bearer"})
     check_local(request)
     _check_origin(request, service)
@@ -160,6 +162,12 @@ def _check_origin(request: HTTPConnection, service: Service) -> None:
     foreign = urlsplit(origin).netloc != request.headers.get("host", "") if origin is not None else request.headers.get("sec-fetch-site") in _SITES_OF_OTHERS
     if foreign:
         raise Problem(403, "forbidden", "this website may not call this server; the setting http.origins names those that may")
+
+
+def _from_our_page(request: HTTPConnection) -> bool:
+    """Whether a browser says that a page of this server asks. Others can say so too; they get what every visitor gets."""
+    origin, host = request.headers.get("origin"), request.headers.get("host", "")
+    return request.headers.get("sec-fetch-site") == "same-origin" or (origin is not None and bool(host) and urlsplit(origin).netloc == host)
 
 
 def is_loopback(host: str) -> bool:

@@ -41,7 +41,7 @@ class Page:
             headers["access-control-allow-origin"] = "*"
         if self.etag in {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}:
             return Response(status_code=304, headers=headers)
-        taken = {part.partition(";")[0].strip() for part in request.headers.get("accept-encoding", "").split(",") if ";q=0" not in part.replace(" ", "")}
+        taken = set(_taken(request.headers.get("accept-encoding", "")))
         coding = next((coding for coding in self.squeezed if coding in taken), "")
         if coding:
             headers["content-encoding"] = coding
@@ -53,6 +53,14 @@ def page_routes(folder: Path = STATIC) -> list[Route]:
     found = dict(_pages(folder))
     routes = [Route(path, _shown(page), name=f"page {path}", include_in_schema=False) for path, page in found.items()]
     return routes + [Route(path, _not_built, name=f"page {path}", include_in_schema=False) for path in _NAMED.values() if path not in found]
+
+
+def _taken(accepted: str) -> Iterator[str]:
+    """The encodings that a browser names without `q=0`."""
+    for part in accepted.split(","):
+        coding, _, quality = part.replace(" ", "").lower().partition(";q=")
+        if quality.strip("0.") or not quality:
+            yield coding
 
 
 def _shown(page: Page) -> Callable[[Request], Awaitable[Response]]:
