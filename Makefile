@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 .PHONY: help demo demo-phones test check lint types layers prompts bench clean
 
 help:
-	@echo "make demo    set up and talk about films (make demo-phones: about phones)"
+	@echo "make demo    set up and open the web chat about films (make demo-phones: about phones)"
 	@echo "make test    set up and run every test"
 	@echo "make check   format, lint, types, layers, prompts"
 	@echo "make bench   latency, memory and growth"
@@ -25,10 +25,10 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@touch $@
 
 demo: $(VENV)/.runtime
-	@$(BIN)/zhiyin chat
+	@$(BIN)/zhiyin demo
 
 demo-phones: $(VENV)/.runtime
-	@$(BIN)/zhiyin chat --domain phones
+	@$(BIN)/zhiyin demo --domain phones
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest

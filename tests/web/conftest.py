@@ -135,7 +135,8 @@ def http_settings() -> HttpSettings:
 @pytest.fixture
 def house(settings: Settings, http_settings: HttpSettings) -> Iterator[House]:
     """The application, started, nobody having a key: local mode."""
-    clock, store = Clock(), MemoryStore()
+    clock = Clock()
+    store = MemoryStore(clock)
     settings = settings.model_copy(update={"store": "memory:", "http": http_settings})
     app = create_app(settings, lambda: opened(settings, store, clock))
     with TestClient(app) as running:
