@@ -1,0 +1,79 @@
+"""What is known of a user, read from the log: taste, wishes, how much there is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from zhiyin.profile import read_profile
+from zhiyin.records import Conversation
+from zhiyin.reply.wording import Wording
+from zhiyin.state import replay
+from zhiyin.types import Fed, Language, Profile, UserId, Wish
+from zhiyin.web.personal import personal
+from zhiyin.web.service import Service
+from zhiyin.wire import Json, wish_json
+
+_PAGE = 100
+_WISHES_OF, _MOST = 10, 200  # sessions whose wishes are told; likes and dislikes that are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Everything that is told of a user."""
+
+    user: UserId
+    personalise: bool
+    profile: Profile
+    wishes: tuple[tuple[Conversation, Language, Wish], ...]
+    events: int
+    sessions: int
+
+    def json(self, wording: Wording) -> Json:
+        """As the user reads it: strongest first."""
+        weights = weights_json(self.profile, wording)
+        return {
+            "user": self.user,
+            "personalise": self.personalise,
+            "likes": [row for row, weight in weights if weight > 0][:_MOST],
+            "dislikes": [row for row, weight in weights if weight < 0][:_MOST],
+            "wishes": [{**wish_json(w), "label": wording.wish(w, str(language)), "session_id": one.session} for one, language, w in self.wishes],
+            "events": self.events,
+            "sessions": self.sessions,
+        }
+
+
+def weights_json(profile: Profile, wording: Wording) -> list[tuple[Json, float]]:
+    """Items with their weights, the strongest first; the title is the id where the catalogue no longer has the item."""
+    found = sorted(profile.weights.items(), key=lambda pair: (-abs(pair[1]), pair[0]))
+    rows = []
+    for identity, weight in found:
+        item = wording.catalog.item(identity)
+        rows.append(({"item_id": identity, "title": item.title("en") if item else identity, "titles": dict(item.titles) if item else {}, "weight": round(weight, 4)}, weight))
+    return rows
+
+
+async def conversations_of(service: Service, user: UserId) -> AsyncGenerator[Conversation, None]:
+    """Every session of a user, the latest first."""
+    before = 0
+    while page := await service.archive.conversations(before=before, limit=_PAGE, user=user):
+        for one in page:
+            yield one
+        before = page[-1].last_place
+        if len(page) < _PAGE:
+            return
+
+
+async def known_of(service: Service, user: UserId) -> Known:
+    """What is known of a user now. It reads every session, which a page that is opened now and then may take."""
+    feedback: list[Fed] = []
+    wishes: list[tuple[Conversation, Language, Wish]] = []
+    events = sessions = 0
+    async for one in conversations_of(service, user):
+        state = service.app.engine.present.known(replay(await service.store.events(one.session)))
+        feedback += state.feedback
+        if sessions < _WISHES_OF:
+            wishes += [(one, state.language, wish) for wish in state.wishes]
+        events, sessions = events + one.events, sessions + 1
+    profile = read_profile(sorted(feedback, key=lambda f: f.time), service.clock())
+    return Known(user=user, personalise=await personal(service.records, user), profile=profile, wishes=tuple(wishes), events=events, sessions=sessions)
