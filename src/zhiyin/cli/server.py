@@ -143,10 +143,14 @@ def _with_keys(settings: Settings, ask: Callable[[Keyring], Awaitable[T]]) -> T:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket, that worker processes inherit."""
+    """A listening socket, that worker processes inherit. It says that it is TCP, or asyncio leaves Nagle's delay of 40 ms on."""
+    listening = socket.socket(_family(host), socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listening = socket.create_server((host, port), family=_family(host), backlog=_BACKLOG)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
     except OSError as error:
+        listening.close()
         raise SettingError(f"http.port: cannot listen at {host}:{port}: {error.strerror or error}", hint="Another program may use it; choose another with --port") from None
     listening.set_inheritable(True)
     return listening
@@ -154,8 +158,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _free(host: str, port: int) -> bool:
     try:
-        socket.create_server((host, port), family=_family(host)).close()
-    except OSError:
+        _listen(host, port).close()
+    except SettingError:
         return False
     return True
 

@@ -37,7 +37,7 @@ class Once(APIRoute):
                 return await answer(request)
             if not key or len(key) > _LONGEST or not key.isprintable():
                 raise invalid("idempotency-key", f"1 to {_LONGEST} printable characters")
-            service = service_of(request)
+            service = await service_of(request)
             who = await caller(request, service)
             body = hashlib.sha256(await request.body()).hexdigest()
             place = hashlib.sha256(f"{who.name}\0{request.url.path}\0{key}".encode()).hexdigest()

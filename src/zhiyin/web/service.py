@@ -47,8 +47,8 @@ class Service:
     changes: Changes
 
 
-def service(request: HTTPConnection) -> Service:
-    """The dependency: the service of this worker."""
+async def service(request: HTTPConnection) -> Service:
+    """The dependency: the service of this worker. Async, though it waits for nothing: FastAPI calls what is not in a thread."""
     found = request.app.state.service
     if not isinstance(found, Service):
         raise TypeError("the application was not started: no service is open")
