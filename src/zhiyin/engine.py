@@ -9,7 +9,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from zhiyin.errors import ControlError, ModelTooSlow
@@ -21,7 +21,9 @@ from zhiyin.state import advance, replay
 from zhiyin.types import (
     DONE_EVENTS,
     Act,
-    Event,
+    Card,
+    Done,
+    Edited,
     Fed,
     Heard,
     ItemId,
@@ -34,10 +36,10 @@ from zhiyin.types import (
     Slate,
     State,
     Turn,
-    Understanding,
     Understood,
     Undone,
     UserId,
+    Wish,
 )
 
 _IN_TIME = 0.9  # of a second look's time is for calls: a model that hangs is found out by the call's own deadline, and left alone after that
@@ -48,16 +50,29 @@ _SESSIONS_READ = 40  # of a user, for taste; older ones have faded
 
 @dataclass
 class _Session:
-    """A session's state in memory; the store remembers the rest."""
+    """A session as far as this process has read its log: `state` is the fold of the first `read` events."""
 
-    state: State
-    before: tuple[Fed, ...]  # the user's feedback from other sessions
-    reasons: dict[ItemId, Query]  # for which query an item was shown
+    state: State = field(default_factory=State)
+    read: int = 0
+    before: tuple[Fed, ...] = ()  # the user's feedback from other sessions
+    reasons: dict[ItemId, Query] = field(default_factory=dict)  # for which query an item was shown
 
     @property
     def done_before(self) -> frozenset[ItemId]:
         """What the user has seen, bought or refused in other sessions."""
         return frozenset(f.item for f in self.before if f.kind in DONE_EVENTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """What the caller asks of a turn besides its words."""
+
+    session: SessionId
+    user: UserId
+    time: datetime
+    limit: int | None = None  # the slate's size unless the words say one
+    filters: tuple[Wish, ...] = ()  # conditions that are not the user's: no chip, no offer
+    personal: bool = True  # whether the user's taste ranks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +89,7 @@ class Advice:
 class _Way:
     """One way through a turn: what was heard, the state it led to, what to look for, what to do, what was found."""
 
-    heard: Heard
+    event: Heard | Edited
     state: State
     query: Query
     act: Act
@@ -95,77 +110,118 @@ class Engine:
         clock: Callable[[], datetime],
         advice: Advice | None = None,
         model: LLM | None = None,
+        plain: Speak | None = None,
     ) -> None:
         self.understand, self.find, self.speak, self.present, self.store = understand, find, speak, present, store
         self.clock, self.advice, self.model = clock, advice, model
+        self.plain = plain or speak  # speaks without a model, where the user must not wait
         self._live: OrderedDict[tuple[SessionId, UserId], _Session] = OrderedDict()
+        self._stale: set[UserId] = set()  # users whose sessions in memory have to learn of each other's feedback
 
-    async def answer(self, turn: Turn, *, limit: int | None = None) -> AsyncGenerator[Part, None]:
+    async def answer(self, turn: Turn, *, limit: int | None = None, filters: tuple[Wish, ...] = (), personal: bool = True) -> AsyncGenerator[Part, None]:
         """The parts of the reply to one message, in order: Understood, Shown, Words ..., Done. `limit` is the slate's size unless the words say one.
 
         Where a model's second look changed anything, Understood and Shown come once more before the first word, under the same recommendation id.
+        `filters` hold besides the user's wishes; without `personal` other sessions' taste does not rank. Closing the generator stops a model; the turn is in the log in any case.
         """
         watch = _Watch()
         live = await self._session(turn.session, turn.user)
-        trace = Trace(session=turn.session, turn=live.state.turn + 1, text=turn.text)
-        understanding = self.understand(turn, live.state)
+        terms = _Terms(session=turn.session, user=turn.user, time=turn.time, limit=limit, filters=filters, personal=personal)
+        event = Heard(turn=turn, understanding=self.understand(turn, live.state))
         watch.lap("understand")
-        way = self._way(turn, live, understanding, limit)
+        async with aclosing(self._reply(live, event, terms, watch)) as parts:
+            async for part in parts:
+                yield part
+
+    async def revise(
+        self, session: SessionId, user: UserId, edit: Edited, *, limit: int | None = None, filters: tuple[Wish, ...] = (), personal: bool = True
+    ) -> AsyncGenerator[Part, None]:
+        """The parts of the reply to a change of wishes by hand, as in `answer`; no model is asked. Raises `ControlError` where an id is no wish of the session."""
+        watch = _Watch()
+        live = await self._session(session, user)
+        known = {w.id for w in live.state.wishes}
+        if strange := [i for i in (*edit.removed, *(w.id for w in edit.changed)) if i not in known]:
+            raise ControlError(f"there is no wish {strange[0]!r}", hint=f"Wishes now are {', '.join(sorted(known)) or 'none'}")
+        terms = _Terms(session=session, user=user, time=edit.time, limit=limit, filters=filters, personal=personal)
+        async with aclosing(self._reply(live, edit, terms, watch)) as parts:
+            async for part in parts:
+                yield part
+
+    async def _reply(self, live: _Session, event: Heard | Edited, terms: _Terms, watch: _Watch) -> AsyncGenerator[Part, None]:
+        trace = Trace(session=terms.session, turn=live.state.turn + 1, text=event.turn.text if isinstance(event, Heard) else "")
+        way = self._way(live, event, terms)
         watch.lap("decide")
-        yield Understood(understanding=understanding, state=way.state, act=way.act)
+        yield self._understood(way)
 
         way = self._found(way)
         recommendation = uuid.uuid4().hex
         watch.lap("retrieve")
         spoken: list[str] = []
+        whole = False
         try:
             yield Shown(slate=way.slate, recommendation=recommendation if way.slate else "")
             watch.stamp("cards")
-            if self.advice is not None:
-                first, way = way, await self._second_look(turn, live, way, trace, limit)
+            speak = self.plain
+            if isinstance(event, Heard):
+                speak = self.speak
+                first, way = way, await self._second_look(event.turn, live, way, trace, terms)
                 watch.lap("second_look")
                 if way is not first:
-                    yield Understood(understanding=way.heard.understanding, state=way.state, act=way.act)
+                    yield self._understood(way)
                     yield Shown(slate=way.slate, recommendation=recommendation if way.slate else "")
-            async with aclosing(self.speak(way.act, way.slate, way.state, trace)) as words:
+            async with aclosing(speak(way.act, way.slate, way.state, trace)) as words:
                 async for piece in words:
                     spoken.append(piece.text)
                     if len(spoken) == 1:
                         watch.stamp("first_word")
                     yield piece
+            whole = True
         finally:  # also when the user hangs up halfway
-            await self._remember(turn, live, way, trace, text="".join(spoken), recommendation=recommendation)
-        watch.lap("speak")
-        yield self.present.done(replace(way.act, query=way.query), way.state, "".join(spoken), watch.times(), trace)
+            watch.lap("speak")
+            done = self.present.done(replace(way.act, query=way.query), way.state, "".join(spoken), watch.times(), trace)
+            said = _said(way, done, trace, terms.time, recommendation=recommendation, whole=whole)
+            await self.store.append(terms.session, terms.user, way.event, said)
+            live.reasons.update((c.item.id, way.query) for c in way.slate)
+        yield done
 
-    def _way(self, turn: Turn, live: _Session, understanding: Understanding, limit: int | None) -> _Way:
-        """What an understanding leads to, up to the act; nothing is looked for yet."""
-        heard = Heard(turn=turn, understanding=understanding)
-        state = advance(live.state, heard)
-        query = plan(state, self._profile(live, state, turn.time), seed=_seed(turn.session, state.turn))
-        query = replace(query, exclude=query.exclude | live.done_before)
-        if limit and state.count is None:
-            query = replace(query, limit=limit)
-        act = self._with_reasons(decide(state, query, self.find.facets(query)), live)
-        return _Way(heard=heard, state=state, query=query, act=act)
+    @staticmethod
+    def _understood(way: _Way) -> Understood:
+        understanding = way.event.understanding if isinstance(way.event, Heard) else way.state.heard
+        if understanding is None:
+            raise RuntimeError("an edit leaves a state that was heard")
+        return Understood(understanding=understanding, state=way.state, act=way.act)
+
+    def _way(self, live: _Session, event: Heard | Edited, terms: _Terms) -> _Way:
+        """What an understanding or an edit leads to, up to the act; nothing is looked for yet."""
+        state = advance(live.state, event)
+        before = live if terms.personal else replace(live, before=())
+        query = plan(state, self._profile(before, state, terms.time), seed=_seed(terms.session, state.turn))
+        query = replace(query, wishes=(*query.wishes, *terms.filters), exclude=query.exclude | live.done_before)
+        if terms.limit and state.count is None:
+            query = replace(query, limit=terms.limit)
+        facets = self.find.facets(query)
+        if terms.filters:  # what the caller demands is not for the user to lift
+            facets = replace(facets, offers=tuple(o for o in facets.offers if not {o.wish, *o.also} & set(terms.filters)))
+        act = self._with_reasons(decide(state, query, facets), live)
+        return _Way(event=event, state=state, query=query, act=act)
 
     def _found(self, way: _Way) -> _Way:
         """The way with its slate, if its act shows one."""
         slate = self.find.slate(way.query) if way.act.kind == "recommend" else ()
         return replace(way, slate=self.present.slate(slate, way.state))
 
-    async def _second_look(self, turn: Turn, live: _Session, way: _Way, trace: Trace, limit: int | None) -> _Way:
+    async def _second_look(self, turn: Turn, live: _Session, way: _Way, trace: Trace, terms: _Terms) -> _Way:
         """The way after a model's reading, rewriting and ranking, as far as they got in time; the same object where nothing changed."""
         advice = self.advice
-        if advice is None:
+        if advice is None or not isinstance(way.event, Heard):
             return way
         trace.until = time.perf_counter() + _IN_TIME * advice.seconds
         try:
             async with asyncio.timeout(advice.seconds):
                 if advice.reread is not None:
-                    understanding = await advice.reread(turn, live.state, way.heard.understanding, trace)
-                    if understanding is not way.heard.understanding:
-                        other = self._found(self._way(turn, live, understanding, limit))
+                    understanding = await advice.reread(turn, live.state, way.event.understanding, trace)
+                    if understanding is not way.event.understanding:
+                        other = self._found(self._way(live, replace(way.event, understanding=understanding), terms))
                         if other.slate or not way.slate:  # a model's reading may bring cards, it takes none away
                             way = other
                 if advice.rewrite is not None and way.act.kind == "recommend":
@@ -187,21 +243,6 @@ class Engine:
         slate = self.find.admitted(way.query, ranked)[: way.query.limit]
         return replace(way, slate=self.present.slate(slate, way.state))
 
-    async def _remember(self, turn: Turn, live: _Session, way: _Way, trace: Trace, *, text: str, recommendation: str) -> None:
-        """Keep what was heard and said."""
-        said = Said(
-            act=way.act.kind,
-            text=text,
-            items=tuple(c.item.id for c in way.slate),
-            question=way.act.question.field if way.act.question else "",
-            recommendation=recommendation if way.slate else "",
-            calls=tuple(trace.calls),
-            time=turn.time,
-        )
-        await self.store.append(turn.session, turn.user, way.heard, said)
-        live.state = advance(way.state, said)
-        live.reasons.update((c.item.id, way.query) for c in way.slate)
-
     async def feed(self, session: SessionId, user: UserId, kind: str, place: int, value: float | None = None) -> Fed:
         """Take feedback on the n-th item of the last slate (1-based). Raises `ControlError` if there is none."""
         live = await self._session(session, user)
@@ -210,17 +251,31 @@ class Engine:
             have = f"the last list has {len(shown)}" if shown else "nothing has been shown yet"
             raise ControlError(f"there is no item {place}: {have}")
         event = Fed(user=user, kind=kind, item=shown[place - 1], value=value, time=self.clock())
-        await self._keep(live, session, user, event)
-        if weigh(event) > 0.0:  # a dislike is not in the history, and its newest event must not count twice
-            self.find.learn(self._profile(live, live.state, event.time))
+        await self.take(session, user, event)
         return event
+
+    async def take(self, session: SessionId, user: UserId, *events: Fed) -> tuple[bool, ...]:
+        """Keep feedback, durably, and learn from it; of each whether it is new (an `id` that the log has already is not)."""
+        new = await self.store.append(session, user, *events)
+        if sum(1 for key in self._live if key[1] == user) > 1:
+            self._stale.add(user)
+        for event, fresh in zip(events, new, strict=True):
+            if fresh and weigh(event) > 0.0:  # a dislike is not in the history, and its newest event must not count twice
+                live = await self._session(session, user)
+                self.find.learn(self._profile(live, live.state, event.time))
+        return new
+
+    def refresh(self, user: UserId) -> None:
+        """Forget what is held in memory of a user: the log has changed elsewhere, or was erased."""
+        for key in [key for key in self._live if key[1] == user]:
+            del self._live[key]
 
     async def undo(self, session: SessionId, user: UserId) -> None:
         """Take back the latest message or feedback."""
         live = await self._session(session, user)
         if live.state.previous is None:
             raise ControlError("there is nothing to undo")
-        await self._keep(live, session, user, Undone(time=self.clock()))
+        await self.store.append(session, user, Undone(time=self.clock()))
 
     async def state(self, session: SessionId, user: UserId) -> State:
         """Where a conversation stands."""
@@ -241,28 +296,35 @@ class Engine:
     # --- sessions ---
 
     async def _session(self, session: SessionId, user: UserId) -> _Session:
-        """The live session, replayed from the log if it is not in memory."""
-        key = (session, user)
-        if key in self._live:
-            self._live.move_to_end(key)
-            return self._live[key]
-        events = await self.store.events(session)
-        state = self.present.known(replay(events))
-        before = await self._feedback(user, but=session)
-        live = self._live[key] = _Session(state=state, before=before, reasons={})
-        if len(self._live) > _SESSIONS_KEPT:
-            self._live.popitem(last=False)
+        """The session as its log has it now: any process may have appended to it."""
+        live = self._live.get((session, user))
+        if live is None:
+            live = _Session(before=await self._feedback(user, but=session))
+            live = self._live.setdefault((session, user), live)
+            if len(self._live) > _SESSIONS_KEPT:
+                self._live.popitem(last=False)
+        elif user in self._stale:
+            await self._reread(user)
+        if (session, user) in self._live:
+            self._live.move_to_end((session, user))
+        state, read = live.state, live.read
+        fresh = await self.store.events(session, after=read)
+        if fresh and live.read == read:  # else another turn of this session has read them meanwhile
+            live.state, live.read = self.present.known(replay(fresh, state)), read + len(fresh)
         return live
+
+    async def _reread(self, user: UserId) -> None:
+        """Feedback in one session is taste in the user's others."""
+        self._stale.discard(user)
+        for (session, other), live in list(self._live.items()):
+            if other == user:
+                live.before = await self._feedback(user, but=session)
 
     async def _feedback(self, user: UserId, but: SessionId | None = None) -> tuple[Fed, ...]:
         """A user's feedback in the latest sessions but one, by control and by word, without what was undone."""
         sessions = [s for s in await self.store.sessions(user) if s != but]
         states = [replay(await self.store.events(s)) for s in sessions[-_SESSIONS_READ:]]
         return tuple(f for state in states for f in state.feedback)
-
-    async def _keep(self, live: _Session, session: SessionId, user: UserId, event: Event) -> None:
-        await self.store.append(session, user, event)
-        live.state = advance(live.state, event)
 
     @staticmethod
     def _profile(live: _Session, state: State, now: datetime) -> Profile:
@@ -274,6 +336,27 @@ class Engine:
             return act
         query = live.reasons.get(act.items[0], Query(wishes=live.state.wishes, basis=live.state.basis))
         return replace(act, reasons=self.find.reasons(act.items[0], query))
+
+
+def _said(way: _Way, done: Done, trace: Trace, moment: datetime, *, recommendation: str, whole: bool) -> Said:
+    """What the log keeps of a reply."""
+    cards = tuple(Card(item=c.item.id, score=c.score, sources=c.sources, reasons=c.reasons, attributes=c.attributes, probability=c.probability) for c in way.slate)
+    return Said(
+        act=way.act.kind,
+        text=done.text,
+        items=tuple(c.item for c in cards),
+        question=way.act.question.field if way.act.question else "",
+        recommendation=recommendation if cards else "",
+        calls=tuple(trace.calls),
+        cards=cards,
+        asked=done.question,
+        offers=done.offers,
+        notices=done.notices,
+        withheld=done.withheld,
+        latency_ms=done.latency_ms,
+        whole=whole,
+        time=moment,
+    )
 
 
 def _seed(session: SessionId, turn: int) -> int:

@@ -6,12 +6,32 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import numpy as np
     from numpy.typing import NDArray
 
     from zhiyin.interactions import Histories, Interactions
     from zhiyin.llm import Claim, LLMChunk, LLMRequest, Trace
-    from zhiyin.types import Act, Done, Event, Facets, Fed, ItemId, Profile, Query, Reason, SessionId, Slate, State, Turn, Understanding, UserId, Words
+    from zhiyin.records import Conversation, Logged, Record
+    from zhiyin.types import (
+        Act,
+        Done,
+        Event,
+        Facets,
+        Fed,
+        ItemId,
+        Profile,
+        Query,
+        Reason,
+        SessionId,
+        Slate,
+        State,
+        Turn,
+        Understanding,
+        UserId,
+        Words,
+    )
 
 
 class Understand(Protocol):
@@ -126,12 +146,15 @@ class Claims(Protocol):
 class Store(Protocol):
     """An append-only log of events by session. Raises `StoreError` where it cannot keep its word."""
 
-    async def append(self, session: SessionId, user: UserId, /, *events: Event) -> None:
-        """Keep the events, in order, all or none."""
+    async def append(self, session: SessionId, user: UserId, /, *events: Event) -> tuple[bool, ...]:
+        """Keep the events, in order, all or none; of each whether it is new: feedback whose `id` the log has already is not kept again.
+
+        What was acknowledged survives the death of the process and of the machine. Any number of processes may append to one session.
+        """
         ...
 
-    async def events(self, session: SessionId, /) -> Sequence[Event]:
-        """Everything of one session, oldest first; empty for a session nobody knows."""
+    async def events(self, session: SessionId, /, *, after: int = 0) -> Sequence[Event]:
+        """Everything of one session but its first `after` events, oldest first; empty for a session nobody knows."""
         ...
 
     async def sessions(self, user: UserId, /) -> Sequence[SessionId]:
@@ -144,6 +167,78 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Release what is held."""
+        ...
+
+
+class Archive(Protocol):
+    """The log across sessions, for operators and for training. Raises `StoreError`."""
+
+    async def owner(self, session: SessionId, /) -> UserId | None:
+        """Whose session it is; None for one nobody knows."""
+        ...
+
+    async def tail(self, *, after: int = 0, limit: int = 1000, newest: bool = False) -> Sequence[Logged]:
+        """Logged events whose place in the log is above `after`, oldest first, at most `limit`; with `newest` the latest `limit` of them."""
+        ...
+
+    async def conversations(self, *, before: int = 0, limit: int = 50, user: UserId | None = None) -> Sequence[Conversation]:
+        """Sessions, the one with the latest event first; with `before` those whose latest place is below it."""
+        ...
+
+    async def users(self, *, after: str = "", limit: int = 50) -> Sequence[tuple[UserId, int]]:
+        """Users by id, each with its number of events; those after an id."""
+        ...
+
+    async def drop(self, session: SessionId, /) -> int:
+        """Erase one session; how many events went."""
+        ...
+
+
+class Records(Protocol):
+    """Small documents by kind and key beside the log: items, keys, prompts, users' settings, answers kept for idempotency. Raises `StoreError`."""
+
+    async def get(self, kind: str, key: str, /) -> Record | None:
+        """The document; None where there is none or it has expired."""
+        ...
+
+    async def put(self, kind: str, key: str, value: str, /, *, expires: datetime | None = None, only_new: bool = False) -> int:
+        """Keep a document, durably; its version, which grows with every change of any document. With `only_new`, 0 and nothing changed where there is one already."""
+        ...
+
+    async def delete(self, kind: str, key: str, /) -> bool:
+        """Whether there was one. What is gone stays visible to `changes` as a record without a value."""
+        ...
+
+    async def page(self, kind: str, /, *, after: str = "", limit: int = 100) -> Sequence[Record]:
+        """Documents of a kind by key, those after a key."""
+        ...
+
+    async def changes(self, version: int, /, *, limit: int = 1000) -> Sequence[Record]:
+        """Documents changed or deleted (value None) after a version, of all kinds, oldest change first."""
+        ...
+
+
+class Bus(Protocol):
+    """Tells every worker, here and on other machines, what has changed. Best effort: the stores hold the truth. Never raises for a lost connection."""
+
+    async def publish(self, topic: str, message: str, /) -> None:
+        """Tell everyone who listens, this worker too."""
+        ...
+
+    def listen(self, *topics: str) -> AsyncGenerator[tuple[str, str], None]:
+        """(topic, message) as they come; closing the generator ends it."""
+        ...
+
+    async def close(self) -> None:
+        """Release what is held."""
+        ...
+
+
+class Limiter(Protocol):
+    """Rates by name, shared by all workers where the back end is."""
+
+    async def take(self, name: str, /, *, rate: float, burst: int, cost: int = 1) -> float:
+        """0 where it may go on now, else the seconds to wait; a token bucket of `burst` tokens that fills by `rate` a second."""
         ...
 
 

@@ -9,6 +9,7 @@ from typing import assert_never
 from zhiyin.types import (
     DONE_EVENTS,
     NUMERIC_OPS,
+    Edited,
     Event,
     Fed,
     Heard,
@@ -22,10 +23,12 @@ from zhiyin.types import (
     Scalar,
     Signal,
     State,
+    Understanding,
     Undone,
     Wish,
 )
 
+TAKEN_BACK = frozenset({"like", "dislike", "skip"})  # feedback that a later "none" takes back
 MAX_UNDO = 50  # messages that can be taken back in a row
 _ANY = {Op.ANY_OF, Op.ALL_OF}
 _LOWER, _UPPER = {Op.GT, Op.GE}, {Op.LT, Op.LE}
@@ -47,6 +50,8 @@ def advance(state: State, event: Event) -> State:
                 restored = _undone(state)
                 return replace(restored, turn=state.turn + 1, language=event.understanding.language, heard=event.understanding)
             return _heard(state, event)
+        case Edited():
+            return _edited(state, event)
         case Said():
             return _said(state, event)
         case Fed():
@@ -89,6 +94,29 @@ def _heard(state: State, event: Heard) -> State:
     return state
 
 
+def _edited(state: State, event: Edited) -> State:
+    """Wishes changed by hand count as a turn that refines; with the last wish what else was looked for goes too, for nobody could see it."""
+    changed = {w.id: w for w in event.changed}
+    wishes = tuple(replace(changed.get(w.id, w), id=w.id) for w in state.wishes if w.id not in event.removed)
+    given = state.wish_count
+    for wish in event.added:
+        given += 1
+        wishes = _put(wishes, Put(wish=wish, how="replace"), replace(wish, id=f"c{given}", turn=state.turn + 1))
+    return replace(
+        state,
+        turn=state.turn + 1,
+        wishes=wishes,
+        wish_count=given,
+        heard=Understanding(language=state.language, intent={"refine": 1.0}),
+        question="",
+        focus=(),
+        count=None,
+        basis=state.basis if wishes else (),
+        topic=state.topic if wishes else "",
+        previous=_remembered(state),
+    )
+
+
 def _basis(state: State, event: Heard) -> tuple[ItemId, ...]:
     """What "like this" leans on: the items named, else the one in focus, else what was shown."""
     understood = event.understanding
@@ -121,6 +149,8 @@ def _fed(state: State, event: Fed) -> State:
 
 
 def _counted(state: State, event: Fed) -> State:
+    if event.kind == "none":
+        return _taken_back(state, event.item)
     done = state.done | {event.item} if event.kind in DONE_EVENTS else state.done
     rejected = state.rejected | {event.item} if event.kind == "dislike" else state.rejected
     liked = state.liked
@@ -129,6 +159,19 @@ def _counted(state: State, event: Fed) -> State:
     if event.kind in {"dislike", "unfavourite"}:
         liked = tuple(i for i in liked if i != event.item)
     return replace(state, feedback=(*state.feedback, event), done=done, rejected=rejected, liked=liked)
+
+
+def _taken_back(state: State, item: ItemId) -> State:
+    """Without the likes, dislikes and skips of an item; what else was done with it stands."""
+    left = tuple(f for f in state.feedback if f.item != item or f.kind not in TAKEN_BACK)
+    still = any(f.item == item and f.kind in DONE_EVENTS for f in left)
+    return replace(
+        state,
+        feedback=left,
+        liked=tuple(i for i in state.liked if i != item or any(f.item == item and f.kind == "favourite" for f in left)),
+        rejected=state.rejected - {item},
+        done=state.done if still else state.done - {item},
+    )
 
 
 def _said(state: State, event: Said) -> State:

@@ -239,6 +239,29 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """The user changed wishes by hand: those of `removed` (ids) are gone, each of `changed` takes the place of the wish with its id, `added` joins."""
+
+    removed: tuple[str, ...] = ()
+    changed: tuple[Wish, ...] = ()
+    added: tuple[Wish, ...] = ()
+    time: datetime
+    type: Literal["edited"] = "edited"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """An item as it was shown, as the log keeps it: with every score and reason."""
+
+    item: ItemId
+    score: float
+    sources: Mapping[str, float] = field(default_factory=dict)
+    reasons: tuple[Reason, ...] = ()
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+    probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """We answered; `items` is the slate shown, empty unless the act shows items."""
 
@@ -248,18 +271,30 @@ class Said:
     question: str = ""  # the field asked about
     recommendation: str = ""
     calls: tuple[Call, ...] = ()  # what models were asked on the way
+    cards: tuple[Card, ...] = ()  # the items, with scores and reasons
+    asked: Question | None = None  # the question in words, with its options
+    offers: tuple[Offer, ...] = ()
+    notices: tuple[tuple[str, str], ...] = ()  # (code, text)
+    withheld: tuple[str, ...] = ()  # sentences of a model that the catalogue did not bear out
+    latency_ms: Mapping[str, float] = field(default_factory=dict)
+    whole: bool = True  # not cut short by a user who hung up
     time: datetime
     type: Literal["said"] = "said"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fed:
-    """Feedback on one item: a click, a like, a purchase ... (`EVENT_WEIGHTS` lists the kinds)."""
+    """Feedback on one item: a click, a like, a purchase ... (`EVENT_WEIGHTS` lists the kinds); `none` takes a like, dislike or skip of the item back."""
 
     user: UserId
     kind: str
     item: ItemId
     value: float | None = None
+    id: str = ""  # the sender's: the same id is kept once
+    recommendation: str = ""  # the slate it is about
+    reason: str = ""  # for a dislike
+    comment: str = ""
+    properties: Mapping[str, Scalar] = field(default_factory=dict)  # position, quantity, currency, query ...
     time: datetime
     type: Literal["fed"] = "fed"
 
@@ -272,12 +307,12 @@ class Undone:
     type: Literal["undone"] = "undone"
 
 
-Event: TypeAlias = Heard | Said | Fed | Undone
+Event: TypeAlias = Heard | Edited | Said | Fed | Undone
 
 # How much an event says about taste; negative values repel. A rating r counts (r - 3) / 2 on the 1-5 scale.
 EVENT_WEIGHTS: Mapping[str, float] = {
     "impression": 0.0, "search": 0.0, "view": 0.15, "click": 0.3, "share": 0.7, "favourite": 1.0, "unfavourite": -0.5,
-    "cart": 0.8, "uncart": -0.4, "purchase": 1.0, "refund": -1.0, "rating": 1.0, "play": 0.4, "finish": 0.7,
+    "cart": 0.8, "uncart": -0.4, "none": 0.0, "purchase": 1.0, "refund": -1.0, "rating": 1.0, "play": 0.4, "finish": 0.7,
     "dwell": 0.3, "like": 1.0, "dislike": -1.0, "skip": -0.3, "comment": 0.0, "seen": 0.0, "chosen": 1.0,
 }  # fmt: skip
 # After these the user is done with an item: it does not come back in a new list.

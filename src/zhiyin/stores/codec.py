@@ -66,6 +66,11 @@ def checked_text(name: str, value: str) -> str:
     return value
 
 
+def keepable(value: str) -> bool:
+    """Whether a store could hold this id at all; nobody knows one that it could not."""
+    return len(value) <= LONGEST_ID and "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
+
+
 def micros(moment: datetime) -> int:
     """A moment as microseconds since 1970: order and moment survive in every database."""
     return (moment - _EPOCH) // _MICRO
