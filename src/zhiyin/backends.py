@@ -14,6 +14,7 @@ from zhiyin.errors import ContextTooSmall, SettingError
 from zhiyin.llm import Capabilities, Rung
 from zhiyin.ports import LLM, Archive, Embedder, Records, Source, Store
 from zhiyin.settings import Settings
+from zhiyin.stores.places import masked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,10 +65,10 @@ def _open_store(settings: Settings, clock: Callable[[], datetime] | None) -> _Ev
             from zhiyin.stores.memory import MemoryStore  # noqa: PLC0415
 
             return MemoryStore(**given)
-        case "sqlite":
-            from zhiyin.stores.sqlite import SqliteStore  # noqa: PLC0415
+        case "sqlite" | "postgresql" | "postgres" | "mysql" | "mariadb":
+            from zhiyin.stores.sql import SqlStore  # noqa: PLC0415
 
-            return SqliteStore(Path(url.partition(":")[2].removeprefix("///")))  # type: ignore[return-value]  # the log only, until the SQL store takes its place
+            return SqlStore(url, **given)
     return _plugged("zhiyin.stores", scheme, url, STORE_URLS)  # type: ignore[return-value]  # a plug-in's word
 
 
@@ -233,4 +234,4 @@ def _plugged(group: str, scheme: str, url: str, built_in: tuple[str, ...]) -> ob
     for entry in entry_points(group=group):
         if entry.name == scheme:
             return entry.load()(url)
-    raise SettingError(f"{url!r} names no back end we know", hint=f"Known are {', '.join(built_in)}; plug-ins register in {group}")
+    raise SettingError(f"{masked(url)!r} names no back end we know", hint=f"Known are {', '.join(built_in)}; plug-ins register in {group}")

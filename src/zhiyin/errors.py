@@ -6,6 +6,7 @@ ZhiyinError
 │   └── UnreadableFile      missing, truncated or in a format nobody knows
 ├── PackError               a domain pack is missing or broken
 ├── StoreError              the event log cannot be opened, read or written
+│   └── StoreUnreachable    the database server does not answer, or the connection broke
 ├── CacheError              a cached file is damaged (it can be deleted)
 ├── DataPackError           an opt-in data pack cannot be added or verified
 ├── SettingError            a setting or URL means nothing to us
@@ -60,6 +61,10 @@ class StoreError(ZhiyinError):
     """The event log cannot be opened, read or written."""
 
     retryable = True
+
+
+class StoreUnreachable(StoreError):
+    """The database server does not answer, or the connection broke; it is tried again with the next call."""
 
 
 class CacheError(ZhiyinError):

@@ -15,11 +15,9 @@ from zhiyin.catalog.pack import built_in, check_pack, find_pack, read_pack
 from zhiyin.catalog.read import BadRow, read_rows
 from zhiyin.embedders.cached import VectorFile
 from zhiyin.errors import PackError, UnreadableFile
-from zhiyin.stores.memory import MemoryStore
-from zhiyin.stores.sqlite import SqliteStore
-from zhiyin.testing import NOON, tiny_catalog
+from zhiyin.testing import tiny_catalog
 from zhiyin.text import plain
-from zhiyin.types import Fed, Item, ItemId, Op, SessionId, UserId, Wish
+from zhiyin.types import Item, ItemId, Op, Wish
 from zhiyin.understand.classifier import IntentClassifier
 from zhiyin.understand.quantities import read_quantities
 from zhiyin.understand.sentiment import read_sentiment
@@ -125,26 +123,6 @@ def test_a_table_may_have_a_quote_in_its_name(tmp_path: Path) -> None:
         database.execute('insert into "la""mps" values (1)')
         database.commit()
     assert [row for _, row in read_rows(tmp_path / "a.db")] == [{"title": "1"}]
-
-
-# testing/contracts.py, StoreContract
-@pytest.mark.parametrize("make", [MemoryStore, lambda: SqliteStore(":memory:")], ids=["memory", "sqlite"])
-async def test_two_users_of_one_session_are_forgotten_one_by_one(make) -> None:
-    store, session, ann, bo = make(), SessionId("s"), UserId("ann"), UserId("bo")
-    await store.append(session, ann, Fed(user=ann, kind="like", item=ItemId("a"), time=NOON))
-    await store.append(session, bo, Fed(user=bo, kind="like", item=ItemId("b"), time=NOON))
-    assert await store.forget(ann) == 1
-    assert [e.user for e in await store.events(session)] == ["bo"]
-    assert list(await store.sessions(bo)) == [session]
-    await store.close()
-
-
-@pytest.mark.parametrize("make", [MemoryStore, lambda: SqliteStore(":memory:")], ids=["memory", "sqlite"])
-async def test_appending_nothing_leaves_no_trace(make) -> None:
-    store = make()
-    await store.append(SessionId("s"), UserId("ann"))
-    assert list(await store.sessions(UserId("ann"))) == []
-    await store.close()
 
 
 # tests/contracts/test_embedders.py, tests/unit/test_classifier.py: np.load(path) leaves the file open when the archive is broken

@@ -18,7 +18,7 @@ from zhiyin.cli.commands import run
 from zhiyin.errors import PromptError
 from zhiyin.prompting.lint import _RULES, lint
 from zhiyin.prompting.prompts import STANDING, Prompts, prompt_folders, standing_of
-from zhiyin.stores.sqlite import SqliteStore
+from zhiyin.stores.sql import SqlStore
 from zhiyin.types import Call, Heard, Language, Said, SessionId, Signal, Turn, Understanding, Usage, UserId
 
 SLOTS: Mapping[str, frozenset[str]] = {
@@ -287,7 +287,7 @@ def heard(number: int, signals: frozenset[Signal] = frozenset()) -> Heard:
 
 async def stored(data: Path) -> None:
     """Three turns: one without a model, one that was taken back, one with two calls, of which one was not made."""
-    store = SqliteStore(data / "conversations.db")
+    store = SqlStore(f"sqlite:///{data / 'conversations.db'}")
     call = Call(purpose="rewrite", prompt="phones/rewrite.zh@1", slots={"said": "像雨天一样"}, usage=Usage(model="tiny"))
     idle = Call(purpose="rank", prompt="", outcome="skipped")
     said = [Said(act="recommend", text="...", calls=calls, time=NOON) for calls in ((), (idle,), (call, idle))]
