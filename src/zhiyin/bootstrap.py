@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zhiyin.backends import Stores, guarded, open_embedder, open_llm, open_stores
+from zhiyin.backends import Stores, guarded, open_embedder, open_llm, open_stores, shared
 from zhiyin.catalog.clean import Report
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Domain
@@ -154,7 +154,7 @@ def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[
         _later(behaviour.warm)
     blurbs = Blurbs(settings.cache / f"blurbs-{domain.name}.jsonl", Rows(wording))
     helped = None if llm is None else with_model(settings, llm, reader, templates, blurbs)
-    stores = open_stores(settings, clock)
+    stores = shared(settings, open_stores(settings, clock))
     engine = Engine(
         understand=reader,
         find=finder,
