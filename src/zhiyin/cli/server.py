@@ -25,28 +25,33 @@ from typing import TYPE_CHECKING, TypeVar
 import uvicorn
 from rich.console import Console
 from rich.table import Table
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from zhiyin.backends import open_stores
-from zhiyin.errors import SettingError
+from zhiyin.backends import open_bus, open_limiter, open_stores
+from zhiyin.bootstrap import build
+from zhiyin.cli.options import warn
+from zhiyin.errors import SettingError, ZhiyinError
 from zhiyin.settings import Settings
 from zhiyin.web.app import create_app
 from zhiyin.web.callers import is_loopback
 from zhiyin.web.keys import Key, Keyring, Scope
 from zhiyin.web.logs import configure_logs
-from zhiyin.web.service import open_service
+from zhiyin.web.service import service_over
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 T = TypeVar("T")
 _BACKLOG = 2048  # connections that the system holds while we are busy
+_UNHEARD = 30  # seconds without a sign of life after which a worker is replaced; loading a catalogue may starve its thread
+_NOT_READY = 4  # exit status
 _PATIENCE = 120.0  # seconds that a demo waits for its server before it no longer opens a browser
 _COUNTS = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is imported, before any setting of ours is
 
 
 def serve(settings: Settings, items: Path | None, *, opens: Callable[[str], None] | None = None) -> int:
-    """Serve until told to stop; 0 after a graceful end, 4 where the service could not be opened. `opens` is called with the address once it answers."""
+    """Serve until told to stop; 0 after a graceful end, 4 where the catalogue or a back end could not be opened. `opens` is called with the address once it answers."""
     http = settings.http
     if http.workers > 1 and settings.store.partition(":")[0] == "memory":
         raise SettingError("http.workers: several workers cannot share a store in memory", hint="Name a database: --store sqlite:///PATH or postgresql://...")
@@ -71,14 +76,19 @@ def serve(settings: Settings, items: Path | None, *, opens: Callable[[str], None
             proxy_headers=bool(http.proxies),
             forwarded_allow_ips=http.proxies or None,
             backlog=_BACKLOG,
+            timeout_worker_healthcheck=_UNHEARD,
             timeout_graceful_shutdown=max(1, round(http.shutdown_seconds)),
         )
         if http.workers > 1:
-            Multiprocess(config, sockets=[listening]).run()
-            return 0
+            workers = Multiprocess(config, sockets=[listening])
+            workers.run()
+            return _NOT_READY if any(worker.exitcode == STARTUP_FAILURE for worker in workers.processes) else 0
         server = uvicorn.Server(config)
-        server.run(sockets=[listening])
-    return 0 if server.started else 4
+        try:
+            server.run(sockets=[listening])
+        except SystemExit:  # the application could not be made, and said why
+            return _NOT_READY
+    return 0 if server.started else _NOT_READY
 
 
 def demo(settings: Settings, items: Path | None, *, browser: bool) -> int:
@@ -97,10 +107,15 @@ def demo(settings: Settings, items: Path | None, *, browser: bool) -> int:
 
 
 def make_app(settings: Settings, items: Path | None, counts: str) -> FastAPI:
-    """The application of one worker process."""
+    """The application of one worker process, its catalogue loaded. Ends the process where that cannot be: uvicorn would print a traceback and try for ever."""
     configure_logs(terminal=sys.stderr.isatty())
-    warn: Callable[[str], None] = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
-    return create_app(settings, lambda: open_service(settings, items=items, warn=warn, shared_counts=Path(counts) if counts else None))
+    try:
+        built = build(settings, items=items, warn=warn)
+        bus, limiter = open_bus(settings), open_limiter(settings)
+    except ZhiyinError as error:
+        warn(f"error: {error}" + (f"\n{error.hint}" if error.hint else ""))
+        sys.exit(STARTUP_FAILURE)
+    return create_app(settings, lambda: service_over(built, built.stores, bus, limiter, settings, shared_counts=Path(counts) if counts else None))
 
 
 def add_key(settings: Settings, name: str, scope: Scope, *, as_json: bool) -> None:
