@@ -7,7 +7,7 @@ import time
 import uuid
 import zlib
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -180,7 +180,7 @@ class Engine:
             watch.lap("speak")
             done = self.present.done(replace(way.act, query=way.query), way.state, "".join(spoken), watch.times(), trace)
             said = _said(way, done, trace, terms.time, recommendation=recommendation, whole=whole)
-            await self.store.append(terms.session, terms.user, way.event, said)
+            await _surely(self.store.append(terms.session, terms.user, way.event, said))
             live.reasons.update((c.item.id, way.query) for c in way.slate)
         yield done
 
@@ -357,6 +357,16 @@ def _said(way: _Way, done: Done, trace: Trace, moment: datetime, *, recommendati
         whole=whole,
         time=moment,
     )
+
+
+async def _surely(work: Coroutine[None, None, object]) -> None:
+    """Do the work, even if whoever waits for it is told to stop meanwhile: a turn that is stopped while the log is written is not lost."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def _seed(session: SessionId, turn: int) -> int:
