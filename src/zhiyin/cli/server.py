@@ -57,6 +57,8 @@ def serve(settings: Settings, items: Path | None, *, opens: Callable[[str], None
         raise SettingError("http.workers: several workers cannot share a store in memory", hint="Name a database: --store sqlite:///PATH or postgresql://...")
     if not is_loopback(http.host) and not _with_keys(settings, Keyring.any):
         raise SettingError(f"http.host: {http.host} can be reached by others, and there is no key yet", hint="Make one: zhiyin keys add NAME --scope server")
+    if http.workers > 1 and not settings.redis:
+        warn("several workers and no Redis: each counts rates for itself, and hears late of what others learned of a user; name one with ZHIYIN_REDIS")
     listening = _listen(http.host, http.port)
     address = _address(http.host, listening.getsockname()[1])
     print(f"Zhiyin 知音 serves at {address}", file=sys.stderr, flush=True)

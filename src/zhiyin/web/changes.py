@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 import structlog
@@ -14,7 +15,7 @@ from zhiyin.records import Record
 from zhiyin.types import UserId
 
 RECORDS, TASTE = "records", "taste"
-"""Topics of the bus: a document of the kind that is the message changed; the user who is the message gave feedback or was forgotten."""
+"""Topics of the bus: a document of the kind that is the message changed; of WORKER:USER, the user gave feedback or was forgotten, there."""
 MISSED = "*"
 """What a bus says after it lost its connection: something may have been missed."""
 _EVERY = 0.5  # seconds: the bus may lose a message, the store does not
@@ -31,6 +32,7 @@ class Changes:
         self._by_kind: dict[str, list[Callable[[Record], Awaitable[None]]]] = {}
         self._by_taste: list[Callable[[UserId], None]] = []
         self._version = 0
+        self._me = uuid.uuid4().hex
         self._rung = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -47,8 +49,8 @@ class Changes:
         await self._bus.publish(RECORDS, kind)
 
     async def tasted(self, user: UserId) -> None:
-        """Tell every worker that a user gave feedback, or was forgotten."""
-        await self._bus.publish(TASTE, user)
+        """Tell every other worker that a user gave feedback, or was forgotten."""
+        await self._bus.publish(TASTE, f"{self._me}:{user}")
 
     @property
     def following(self) -> bool:
@@ -57,8 +59,9 @@ class Changes:
 
     async def start(self) -> None:
         """Follow from now on. What was there before is the caller's to read, after this."""
+        told = self._bus.listen(RECORDS, TASTE)  # before anything else: a task would begin to listen too late
         self._version = await self._records.put("mark", "followed", "")  # the newest version there is
-        self._tasks = [asyncio.create_task(self._listen(), name="bus"), asyncio.create_task(self._follow(), name="changes")]
+        self._tasks = [asyncio.create_task(self._listen(told), name="bus"), asyncio.create_task(self._follow(), name="changes")]
         for task in self._tasks:
             task.add_done_callback(_fallen)
 
@@ -76,14 +79,15 @@ class Changes:
                     await act(record)
                 self._version = record.version
 
-    async def _listen(self) -> None:
-        async with aclosing(self._bus.listen(RECORDS, TASTE)) as told:
+    async def _listen(self, told: AsyncGenerator[tuple[str, str]]) -> None:
+        async with aclosing(told):
             async for topic, message in told:
                 if topic == RECORDS and message in self._by_kind:
                     self._rung.set()
                 elif topic == TASTE:
-                    for act in self._by_taste:
-                        act(UserId(message))
+                    sender, _, user = message.partition(":")
+                    for act in self._by_taste if sender != self._me else ():
+                        act(UserId(user))
                 elif topic == MISSED:
                     self._rung.set()
 
