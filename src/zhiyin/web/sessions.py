@@ -83,6 +83,7 @@ async def undo(service: Here, who: Who, session_id: Id, user: ForUser = None) ->
         await service.app.engine.undo(session, owner)
     except ControlError as error:
         raise Problem(409, "nothing_to_undo", str(error)) from None
+    service.app.engine.refresh(owner)  # feedback that was taken back is no taste in the user's other sessions
     await service.changes.tasted(owner)
     return (await view_of(service, session, owner)).json(service.app.wording)
 

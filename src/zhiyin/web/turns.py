@@ -88,7 +88,8 @@ class Turns:
     async def follow(self) -> None:
         """Begin to hear what other workers want stopped."""
         if self._bus is not None and self._listening is None:
-            self._listening = asyncio.create_task(self._listen(self._bus), name="stops")
+            told = self._bus.listen(STOP)  # before the task begins: what is told meanwhile counts
+            self._listening = asyncio.create_task(self._listen(told), name="stops")
 
     async def finish(self, seconds: float) -> None:
         """Wait for those that run, at most so long; stop the others, and wait until they are in the log."""
@@ -113,8 +114,8 @@ class Turns:
         if self._bus is not None:
             await self._bus.publish(STOP, f"{self._worker}:{session}")
 
-    async def _listen(self, bus: Bus) -> None:
-        async with aclosing(bus.listen(STOP)) as told:
+    async def _listen(self, told: AsyncGenerator[tuple[str, str]]) -> None:
+        async with aclosing(told):
             async for _, message in told:
                 worker, _, session = message.partition(":")
                 running = self._running.get(SessionId(session))
