@@ -55,7 +55,9 @@ class Link:
     def __init__(self, url: str, *, patience: float = 0.05, retry: float = 1.0, returned: Callable[[], Awaitable[bool]] | None = None) -> None:
         check_address(url)
         self.patience, self.retry, self.returned = patience, retry, returned
-        self._client: Redis = Redis.from_url(url, decode_responses=True, protocol=2, retry=Retry(NoBackoff(), 0), socket_connect_timeout=1.0, socket_timeout=None, driver_info=None)
+        self._client: Redis = Redis.from_url(
+            url, decode_responses=True, encoding_errors="surrogatepass", protocol=2, retry=Retry(NoBackoff(), 0), socket_connect_timeout=1.0, socket_timeout=None, driver_info=None
+        )
         self._scripts: dict[str, str] = {}  # text -> its sum, of those that this server has
         self._away = False
         self._closed = False

@@ -19,7 +19,7 @@ if not era then -- never set, or evicted: nothing of before may count
 end
 local run = string.match(info, 'run_id:(%w+)') .. ':' .. era
 if redis.call('HGET', key, 'run') ~= run then redis.call('DEL', key) end
-if worker ~= '' then redis.call('ZADD', KEYS[3], now, worker) end -- not while it mends: until then it may hide appends
+if worker ~= '' then redis.call('ZADD', KEYS[3], now, worker) end -- a worker with something to mend gives no name
 
 local function bare(pending) -- keep nothing but who is appending
   local big = redis.call('HGET', key, 'big')

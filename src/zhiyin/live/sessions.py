@@ -111,7 +111,8 @@ class LiveSessions:
     async def _run(self, call: str, session: str, token: str, *arguments: str | int, mending: bool = False) -> Reply | None:
         terms = self.terms
         keys = (f"{self.prefix}live:session:{session}", f"{self.prefix}live:era", f"{self.prefix}live:workers")
-        worker = "" if mending else self._worker
+        silent = mending or self._all_dirty or bool(self._dirty)  # until Redis knows what it missed, the others had better not believe it
+        worker = "" if silent else self._worker
         return await self.link.run(_SCRIPT, keys, (call, token, worker, terms.young, terms.lapse, terms.dead, terms.hold, terms.ttl, *arguments), mending=mending)
 
     def _remember(self, session: str) -> None:
