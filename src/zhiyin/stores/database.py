@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -68,7 +69,9 @@ class Database:
         """Let go of the connections of a loop that has ended without closing them; a server notices by itself."""
         if self.place.kind == "sqlite":
             for driver in self._drivers:
-                driver.stop()  # ends its thread
+                ending = threading.Thread(target=driver.stop)  # in a thread without a loop: it would wait to tell the loop of this one
+                ending.start()
+                ending.join()
         self._engine.sync_engine.dispose(close=False)
 
     @property
