@@ -109,6 +109,7 @@ def candidate_json(candidate: Candidate) -> Json:
         "attributes": {name: _attribute(value) for name, value in candidate.attributes.items()},
         **({"variants": [{k: int(v) if float(v).is_integer() else v for k, v in variant.items()} for variant in candidate.item.variants]} if candidate.item.variants else {}),
         "description": dict(candidate.item.texts),
+        **({"facts": {language: list(lines) for language, lines in candidate.facts.items()}} if candidate.facts else {}),
         **({"generated": {"description": candidate.blurb}} if candidate.blurb else {}),
         "reasons": [reason_json(r) for r in candidate.reasons],
     }

@@ -22,7 +22,15 @@ class Presenter:
     def slate(self, slate: Slate, state: State, /) -> Slate:
         """The slate with its reasons worded in the state's language, and a blurb where a row has no description in it."""
         language = str(state.language)
-        return tuple(replace(c, reasons=tuple(replace(r, text=self.wording.reason(r, language)) for r in c.reasons), blurb=self._blurb(c.item, language)) for c in slate)
+        return tuple(
+            replace(
+                c,
+                reasons=tuple(replace(r, text=self.wording.reason(r, language)) for r in c.reasons),
+                facts=self.wording.facts_by_language(c),
+                blurb=self._blurb(c.item, language),
+            )
+            for c in slate
+        )
 
     def _blurb(self, item: Item, language: str) -> str:
         blurb = self.blurbs.of(item, language) if self.blurbs else None

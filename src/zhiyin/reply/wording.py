@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Field
-from zhiyin.types import NUMERIC_OPS, Candidate, Item, ItemId, Offer, Op, Option, Question, Reason, Scalar, Value, Wish
+from zhiyin.types import NUMERIC_OPS, Candidate, Item, ItemId, Language, Offer, Op, Option, Question, Reason, Scalar, Value, Wish
 
 _BOUND = {
     "en": {Op.LT: "under {v}", Op.LE: "at most {v}", Op.GT: "over {v}", Op.GE: "at least {v}", Op.EQ: "{v}"},
@@ -117,6 +117,10 @@ class Wording:
         return found
 
     # --- wishes ---
+
+    def facts_by_language(self, candidate: Candidate) -> dict[str, tuple[str, ...]]:
+        """The same in every language we speak, for pages that change theirs."""
+        return {str(language): tuple(self.facts(candidate, str(language))) for language in Language}
 
     def label(self, field: str, language: str) -> str:
         """A field's name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zhiyin.history import Exchange
 from zhiyin.reply.wording import Wording
@@ -76,7 +76,8 @@ def candidate_of(card: Card, wording: Wording) -> Candidate | None:
     if item is None:
         return None
     attributes = card.attributes or catalog.attributes(catalog.row[card.item])
-    return Candidate(item=item, score=card.score, sources=card.sources, reasons=card.reasons, attributes=attributes, probability=card.probability)
+    candidate = Candidate(item=item, score=card.score, sources=card.sources, reasons=card.reasons, attributes=attributes, probability=card.probability)
+    return replace(candidate, facts=wording.facts_by_language(candidate))
 
 
 def offer_json(offer: Offer) -> Json:
