@@ -38,6 +38,7 @@ def exchanges(events: Iterable[Event]) -> tuple[Exchange, ...]:
             case Said():
                 if found:
                     found[-1] = replace(found[-1], said=event, state=state)
+                    _claim_early(found, steps, event.recommendation)
             case Fed():
                 place = _shown_at(found, event)
                 steps.append((place, event))
@@ -54,6 +55,18 @@ def _shown_at(found: list[Exchange], event: Fed) -> int:
         if said is not None and event.item in said.items and event.recommendation in {"", said.recommendation}:
             return place
     return len(found) - 1
+
+
+def _claim_early(found: list[Exchange], steps: deque[tuple[int, Fed | None]], recommendation: str) -> None:
+    """A slate is shown before its reply is spoken and logged: what was thought of it meanwhile stands before it in the log."""
+    last = len(found) - 1
+    for n, (place, fed) in enumerate(steps):
+        if fed is None or not recommendation or fed.recommendation != recommendation or place == last:
+            continue
+        steps[n] = (last, fed)
+        if place >= 0:
+            found[place] = replace(found[place], feedback=tuple(f for f in found[place].feedback if f is not fed))
+        found[last] = replace(found[last], feedback=_with(found[last].feedback, fed))
 
 
 def _with(feedback: tuple[Fed, ...], event: Fed) -> tuple[Fed, ...]:
