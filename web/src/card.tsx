@@ -15,7 +15,7 @@ function Picture({ card }: { card: Card }) {
     <g key="e"><circle cx="44" cy="66" r="30" /><circle cx="78" cy="88" r="30" /></g>,
   ];
   return (
-    <svg class="cover" viewBox="0 0 120 160" aria-hidden="true" focusable="false">
+    <svg class="cover" viewBox="0 0 120 160" preserveAspectRatio="xMidYMid slice" aria-hidden="true" focusable="false">
       <defs><linearGradient id={id} x1="0" y1="0" x2="1" y2="1"><stop offset="0" stop-color={art.from} /><stop offset="1" stop-color={art.to} /></linearGradient></defs>
       <rect width="120" height="160" fill={`url(#${id})`} />
       <g fill={art.ink} opacity="0.16">{shapes[art.shape]}</g>

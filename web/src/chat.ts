@@ -1,6 +1,7 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { Api, type Place, Refused } from "./api";
 import { frames } from "./stream";
+import { sentences } from "./text";
 import type { Card, Chip, Exchange, Frame, Lang, Notice, Offer, Question, Wish } from "./types";
 import { en, type Words } from "./words/en";
 import { zh } from "./words/zh";
@@ -35,6 +36,7 @@ export class Chat {
   private waiting: Feedback[];
   private running: AbortController | null = null;
   private count = 0;
+  private told = 0; // characters of the reply that screen readers were told
 
   constructor(place: Place, readonly kept: Storage, lang: Lang) {
     this.api = new Api(place, kept);
@@ -283,6 +285,12 @@ export class Chat {
     return last;
   }
 
+  private tell(reply: string): void {
+    const [finished, end] = sentences(reply, this.told);
+    if (finished) this.said.value = finished;
+    this.told = end;
+  }
+
   private take(key: string, frame: Frame): void {
     const turn = this.turns.value.find((t) => t.key === key);
     if (!turn) return;
@@ -302,6 +310,11 @@ export class Chat {
       }
       case "text-delta":
         this.change(key, { reply: turn.reply + (frame.delta ?? ""), state: "speaking" });
+        this.tell(turn.reply + (frame.delta ?? ""));
+        break;
+      case "text-end":
+        this.tell(`${turn.reply}\n`);
+        this.told = 0;
         break;
       case "data-question":
         this.change(key, { question: frame.data as Question });
@@ -318,7 +331,6 @@ export class Chat {
       case "data-done": {
         const done = frame.data as { reply: string; model: { sentences: number } | null };
         this.change(key, { reply: done.reply, by: done.model && done.model.sentences > 0 ? "model" : "template", state: "done" });
-        this.said.value = done.reply;
         break;
       }
       case "error":

@@ -10,7 +10,7 @@ export function Chips({ chat }: { chat: Chat }) {
   return (
     <div class="wishes" role="group" aria-label={w.wishes}>
       {chips.map((chip) => (
-        <span class={`wish${hard.get(chip.constraint) === false ? " soft" : ""}`} key={chip.constraint}>
+        <span class={`chip${hard.get(chip.constraint) === false ? " soft" : ""}`} key={chip.constraint}>
           <button type="button" class="strength" title={chip.source ? `${w.said}: “${chip.source}”` : undefined} aria-label={`${chip.label}${chip.source ? `, ${w.said}: ${chip.source}` : ""}, ${hard.get(chip.constraint) ? w.must : w.nice}; ${hard.get(chip.constraint) ? w.makeNice : w.makeMust}`} onClick={() => void chat.edit({ change: [{ id: chip.constraint, hard: !hard.get(chip.constraint) }] }, `${chip.label} · ${hard.get(chip.constraint) ? w.nice : w.must}`)}>
             {chip.label}{chip.source && chip.source !== chip.label ? <small> {w.said}: “{chip.source}”</small> : null}
           </button>
