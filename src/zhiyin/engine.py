@@ -27,6 +27,7 @@ from zhiyin.types import (
     Fed,
     Heard,
     ItemId,
+    Language,
     Part,
     Profile,
     Query,
@@ -118,16 +119,20 @@ class Engine:
         self._live: OrderedDict[tuple[SessionId, UserId], _Session] = OrderedDict()
         self._stale: set[UserId] = set()  # users whose sessions in memory have to learn of each other's feedback
 
-    async def answer(self, turn: Turn, *, limit: int | None = None, filters: tuple[Wish, ...] = (), personal: bool = True) -> AsyncGenerator[Part, None]:
+    async def answer(
+        self, turn: Turn, *, limit: int | None = None, filters: tuple[Wish, ...] = (), personal: bool = True, language: Language | None = None
+    ) -> AsyncGenerator[Part, None]:
         """The parts of the reply to one message, in order: Understood, Shown, Words ..., Done. `limit` is the slate's size unless the words say one.
 
         Where a model's second look changed anything, Understood and Shown come once more before the first word, under the same recommendation id.
         `filters` hold besides the user's wishes; without `personal` other sessions' taste does not rank. Closing the generator stops a model; the turn is in the log in any case.
+        A first message that is of no language ("???", a bare name) is taken to be in `language`.
         """
         watch = _Watch()
         live = await self._session(turn.session, turn.user)
+        state = replace(live.state, language=language) if language is not None and live.state.heard is None else live.state
         terms = _Terms(session=turn.session, user=turn.user, time=turn.time, limit=limit, filters=filters, personal=personal)
-        event = Heard(turn=turn, understanding=self.understand(turn, live.state))
+        event = Heard(turn=turn, understanding=self.understand(turn, state))
         watch.lap("understand")
         async with aclosing(self._reply(live, event, terms, watch)) as parts:
             async for part in parts:

@@ -48,7 +48,7 @@ class ChatBody(Body):
     session_id: Id | None = Field(None, description="the session to go on with; none begins a new one")
     message: Message | None = None
     user: Id | None = Field(None, description="whom a server acts for; a browser's is its visitor")
-    locale: Locale | None = Field(None, description="the language of a session that has none yet")
+    locale: Locale | None = Field(None, description="the caller's language: a first message that is of none is answered in it")
     domain: Id | None = Field(None, description="the domain asked for: an error where another one is served")
     context: dict[str, object] | None = Field(None, description="anything of the caller's own; it is not read")
     filters: dict[str, object] | None = Field(None, description="FIELD: VALUE, or FIELD: {op, value}; they hold for this turn")

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from zhiyin.errors import ModelResting
 from zhiyin.llm import LLMRequest, Message
 from zhiyin.ports import LLM
-from zhiyin.types import Turn
+from zhiyin.types import Language, Turn
 from zhiyin.web.answering import answer, begin, wants_stream
 from zhiyin.web.asked import ChatBody
 from zhiyin.web.belonging import place_of
@@ -43,7 +43,8 @@ async def chat(service: Here, who: Who, body: ChatBody, request: Request) -> Res
     session, user = await place_of(service, who, body.session_id or body.id, body.user, makes=body.ai_sdk)
     personally = await personal(service.records, user)
     turn = Turn(session=session, user=user, text=text, time=service.clock())
-    running = await begin(service, session, user, lambda: engine.answer(turn, limit=body.limit, filters=filters, personal=personally))
+    language = Language(body.locale) if body.locale else None
+    running = await begin(service, session, user, lambda: engine.answer(turn, limit=body.limit, filters=filters, personal=personally, language=language))
     return await answer(running, request, stream=wants_stream(request, by_default=body.ai_sdk))
 
 
