@@ -60,7 +60,7 @@ class HttpSettings(BaseModel):
     proxies: str = Field("", description="addresses of proxies whose x-forwarded-for is believed, by commas")
     body_limit: int = Field(2_000_000, ge=1000, description="bytes of the longest body")
     in_flight: int = Field(512, ge=1, description="requests at once; more are turned away")
-    waiting: int = Field(16, ge=0, description="turns that may wait for the processor; more are turned away")
+    waiting: int = Field(12, ge=0, description="turns that may wait for the processor; more are turned away")
     turns: int = Field(60, ge=0, description="turns a minute of one visitor or user")
     requests: int = Field(600, ge=0, description="requests a minute of one visitor")
     address_requests: int = Field(3000, ge=0, description="requests a minute of browsers behind one address")

@@ -90,6 +90,8 @@ def test_an_error_carries_its_hint_as_a_note() -> None:
 def test_only_the_outermost_border_catches_everything() -> None:
     def caught(node: ast.AST) -> set[str]:
         assert isinstance(node, ast.ExceptHandler)
+        if isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None:
+            return set()  # it cleans up and raises again
         if node.type is None:
             return {"everything"}
         return {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)}

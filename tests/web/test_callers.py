@@ -9,7 +9,8 @@ from conftest import HERE, House
 from zhiyin.errors import ControlError
 from zhiyin.settings import HttpSettings
 from zhiyin.types import Fed, ItemId, SessionId, UserId
-from zhiyin.web.callers import Admin, Caller, Server, Who, owned
+from zhiyin.web.belonging import owner_of
+from zhiyin.web.callers import Admin, Caller, Server, Who
 from zhiyin.web.problems import Problem
 
 SHOP = "https://shop.example"
@@ -202,15 +203,15 @@ def test_a_session_belongs_to_the_user_of_its_first_event(house: House) -> None:
     house.run(kept)
     who = {kind: Caller(kind=kind) for kind in ("server", "admin", "local")}
     for caller in who.values():
-        assert house.run(owned, house.service, caller, "s") == "ann"
-        assert house.run(owned, house.service, caller, "s", "ann") == "ann"
+        assert house.run(owner_of, house.service, caller, "s") == "ann"
+        assert house.run(owner_of, house.service, caller, "s", "ann") == "ann"
         for session, named in (("s", "bob"), ("t", None)):
             with pytest.raises(Problem) as trouble:
-                house.run(owned, house.service, caller, session, named)
+                house.run(owner_of, house.service, caller, session, named)
             assert (trouble.value.status, trouble.value.code) == (404, "not_found")
-    for caller in (Caller(kind="browser", visitor="ff"), Caller(kind="local", visitor="ff"), Caller(kind="browser")):
+    for caller in (Caller(kind="browser", visitor="ff"), Caller(kind="local", visitor="ff")):
         with pytest.raises(Problem, match="no such session"):
-            house.run(owned, house.service, caller, "s")
+            house.run(owner_of, house.service, caller, "s")
 
 
 class TestRates:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -13,6 +15,7 @@ from zhiyin.stores.memory import MemoryStore
 from zhiyin.types import Call, Candidate, Done, ItemId, Offer, Op, Wish
 from zhiyin.web.app import create_app
 from zhiyin.web.metrics import Metrics
+from zhiyin.web.service import open_service
 
 
 class Moody(MemoryStore):
@@ -114,3 +117,13 @@ def test_a_slate_that_is_there_is_not_counted_as_empty() -> None:
 @pytest.fixture
 def clock(house: House) -> object:
     return house.clock
+
+
+async def test_a_service_is_opened_from_settings_alone_and_closed_again(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "lamps.csv").write_text("title,price\nMoon,10\nEmber,20\nGlow,30\n", encoding="utf-8")
+    given = settings.model_copy(update={"store": "memory:", "embedder": "hashing:"})
+    async with open_service(given, items=tmp_path / "lamps.csv") as service:
+        assert len(service.app.catalog.items) == 3
+        assert service.changes.following
+        assert await service.records.get("secret", "signing") is not None
+    assert not service.changes.following

@@ -72,6 +72,8 @@ def serve(settings: Settings, items: Path | None, *, opens: Callable[[str], None
             factory=True,
             workers=http.workers,
             lifespan="on",
+            http="httptools",
+            loop="asyncio",  # uvloop accepts one connection between two turns, asyncio all that wait
             log_config=None,
             access_log=False,
             server_header=False,

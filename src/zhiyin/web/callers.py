@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from zhiyin.types import SessionId, UserId
+from zhiyin.types import UserId
 from zhiyin.web.limits import Rates, admit
-from zhiyin.web.problems import Problem, missing
+from zhiyin.web.problems import Problem
 from zhiyin.web.service import Here, Service
 from zhiyin.web.signing import opened, sealed
 
@@ -92,14 +92,6 @@ def needs(scope: Literal["browser", "server", "admin"]) -> Callable[[Caller], Aw
 
 Server = Annotated[Caller, Depends(needs("server"))]
 Admin = Annotated[Caller, Depends(needs("admin"))]
-
-
-async def owned(service: Service, who: Caller, session: str, named: str | None = None) -> UserId:
-    """Whose session it is; 404 where there is none, or the caller (or the user it names) is somebody else."""
-    owner = await service.archive.owner(SessionId(session))
-    if owner is None or (who.own_only and owner != who.user) or (named is not None and owner != named):
-        raise missing("session")
-    return owner
 
 
 def new_visitor(secret: bytes) -> tuple[str, str]:

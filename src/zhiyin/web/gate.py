@@ -7,6 +7,7 @@ from types import TracebackType
 
 from zhiyin.web.problems import Problem
 
+_BREATHS = 3  # of the event loop between two turns: to accept a connection, to read its request, to answer it
 _RETRY = 1.0  # seconds; the line is short, so it moves on soon
 
 
@@ -42,6 +43,14 @@ class Gate:
             await self._line.acquire()
         finally:
             self._in_line -= 1
+        inside = False
+        try:
+            for _ in range(_BREATHS):
+                await asyncio.sleep(0)
+            inside = True
+        finally:
+            if not inside:  # cancelled on the doorstep
+                self.leave()
 
     def leave(self) -> None:
         """Lets the next one in."""
