@@ -109,6 +109,30 @@ def test_a_server_starts_answers_and_ends_gracefully(start: Callable[..., Runnin
     assert all(line["level"] == "info" for line in requests)
 
 
+def test_a_turn_that_runs_when_the_server_is_told_to_stop_is_finished_and_kept(start: Callable[..., Running]) -> None:
+    server = start("--port", "0")
+    body = json.dumps({"message": {"text": "a red lamp under 20"}, "user": "ann"}).encode()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(b"POST /v1/chat HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body))
+        connection.sendall(body[:10])
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.1", server.port), timeout=2).close()  # nobody new is taken
+        connection.sendall(body[10:])
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, text = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    said = json.loads(text)
+    assert said["items"]
+    assert server.process.wait(30) == 0
+    again = start("--port", "0")
+    status, session = again.ask("GET", f"/v1/sessions/{said['session_id']}?user=ann")
+    assert (status, [turn["whole"] for turn in session["turns"]]) == (200, [True])
+    assert again.stop() == 0
+
+
 def test_ctrl_c_is_a_graceful_end_too(start: Callable[..., Running]) -> None:
     assert start("--port", "0", "--store", "memory:").stop(signal.SIGINT) == 0
 
