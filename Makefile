@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-phones test check lint types layers prompts bench clean
+.PHONY: help demo demo-phones page test check lint types layers prompts bench clean
 
 help:
 	@echo "make demo    set up and open the web chat about films (make demo-phones: about phones)"
+	@echo "make page    build the web pages (needs npm)"
 	@echo "make test    set up and run every test"
 	@echo "make check   format, lint, types, layers, prompts"
 	@echo "make bench   latency, memory and growth"
@@ -24,13 +25,23 @@ $(VENV)/.dev: $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[films,parquet]' --group dev
 	@touch $@
 
-demo: $(VENV)/.runtime
+demo: $(VENV)/.runtime page
 	@$(BIN)/zhiyin demo
 
-demo-phones: $(VENV)/.runtime
+demo-phones: $(VENV)/.runtime page
 	@$(BIN)/zhiyin demo --domain phones
 
-test: $(VENV)/.dev
+# The pages are built from web/ into the package; an installed wheel has them already.
+PAGE := src/zhiyin/web/static/index.html
+page: $(PAGE)
+
+$(PAGE): $(shell find web/src web/public web/*.html web/*.ts web/package.json -type f 2>/dev/null)
+	@command -v npm >/dev/null || { echo "The pages are built with npm (Node.js 20 or newer); on Debian: apt-get install nodejs npm"; exit 1; }
+	@cd web && npm ci --no-audit --no-fund --silent && npm run --silent build
+	@touch $@
+
+test: $(VENV)/.dev page
+	cd web && npm test --silent
 	$(BIN)/python -m pytest
 
 check: lint types layers prompts

@@ -39,7 +39,7 @@ export function App({ chat, root, theme }: { chat: Chat; root: HTMLElement; them
   return (
     <div class="zhiyin">
       <header class="top">
-        <p class="brand"><span aria-hidden="true">知音</span> {w.name}</p>
+        <p class="brand"><span lang="zh">知音</span> <span lang="en" class="latin">Zhiyin</span></p>
         <nav aria-label={w.menu}>
           <button type="button" class="quietbutton" onClick={() => chat.fresh()}>{w.fresh}</button>
           <button type="button" class="quietbutton" onClick={() => open("history")}>{w.history}</button>

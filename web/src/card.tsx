@@ -19,7 +19,7 @@ function Picture({ card }: { card: Card }) {
       <defs><linearGradient id={id} x1="0" y1="0" x2="1" y2="1"><stop offset="0" stop-color={art.from} /><stop offset="1" stop-color={art.to} /></linearGradient></defs>
       <rect width="120" height="160" fill={`url(#${id})`} />
       <g fill={art.ink} opacity="0.16">{shapes[art.shape]}</g>
-      <text x="60" y="88" text-anchor="middle" fill={art.ink} font-size="44" font-weight="600">{art.letter}</text>
+      <text x="60" y="88" text-anchor="middle" fill={art.ink} font-size="30" font-weight="600">{art.letter}</text>
     </svg>
   );
 }

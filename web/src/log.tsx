@@ -9,9 +9,9 @@ const Turn = memo(function Turn({ chat, turn, last }: { chat: Chat; turn: Exchan
   return (
     <section class={`turn${turn.undone ? " undone" : ""}`} lang={turn.language} aria-label={turn.text}>
       {turn.kind === "message" ? <p class="mine"><span class="sr">{w.you}: </span>{turn.text}</p> : <p class="edit">{turn.text || w.edit}</p>}
+      {turn.reply || turn.state === "waiting" ? <p class={`reply${turn.items.length ? " above" : ""}`}>{turn.reply}</p> : null}
       {turn.items.length ? <ol class="cards">{turn.items.map((card, n) => <CardView key={card.id} chat={chat} turn={turn} card={card} place={n + 1} />)}</ol> : null}
       {turn.state === "waiting" && !turn.items.length ? <div class="skeletons" aria-hidden="true"><i /><i /><i /></div> : null}
-      {turn.reply ? <p class="reply">{turn.reply}</p> : null}
       {turn.by === "model" && turn.state === "done" ? <p class="label">{w.generated}</p> : null}
       {turn.state === "stopped" ? <p class="label">{w.stopped}</p> : null}
       {turn.state === "failed" ? <p class="label bad">{w.failed} <button type="button" class="pill" onClick={() => void chat.send(turn.text)}>{w.retry}</button></p> : null}

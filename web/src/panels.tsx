@@ -85,7 +85,7 @@ export function Me({ chat, close }: { chat: Chat; close: () => void }) {
   const [known, set] = useState<Known>();
   const [sure, setSure] = useState(false);
   const w = chat.words.value;
-  const load = () => void chat.reach(() => chat.api.json<Known>(`/v1/users/me?locale=${chat.lang.value}`)).then((r) => r && set(r));
+  const load = () => void chat.reach(() => chat.api.json<Known>(`/v1/users/me`)).then((r) => r && set(r));
   useEffect(load, []);
   const save = async () => {
     const response = await chat.reach(() => chat.api.fetch("/v1/users/me/export"));

@@ -1,5 +1,5 @@
 export const en = {
-  name: "Zhiyin", tagline: "Say what you feel like.", greeting: "Tell me what you feel like; I show what there really is.", try: "For example",
+  tagline: "Say what you feel like.", greeting: "Tell me what you feel like; I show what there really is.", try: "For example",
   placeholder: "What do you feel like?", send: "Send", stop: "Stop", you: "You", said: "you said", wishes: "What I understood", remove: "Remove", clear: "Clear all", must: "must", nice: "nice to have",
   makeNice: "make it a nice-to-have", makeMust: "make it a must", undo: "Undo", undone: "Taken back", removed: "Removed", why: "Why this", like: "Like", dislike: "Not for me", skip: "Skip", save: "Save", compare: "Compare",
   more: "More like this", moreText: "More like {title}", compareNow: "Compare {n}", compareHint: "Pick two to four", close: "Close", skipQuestion: "Skip", history: "Conversations", fresh: "New chat", delete: "Delete",

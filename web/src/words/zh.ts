@@ -1,7 +1,7 @@
 import type { Words } from "./en";
 
 export const zh: Words = {
-  name: "知音", tagline: "说出你的感觉。", greeting: "说说你现在想要什么，我只给你看真实存在的。", try: "比如",
+  tagline: "说出你的感觉。", greeting: "说说你现在想要什么，我只给你看真实存在的。", try: "比如",
   placeholder: "你现在想要什么？", send: "发送", stop: "停止", you: "你", said: "你说", wishes: "我的理解", remove: "去掉", clear: "全部清除", must: "必须", nice: "最好",
   makeNice: "改为“最好”", makeMust: "改为“必须”", undo: "撤销", undone: "已撤销", removed: "已去掉", why: "为什么推荐", like: "喜欢", dislike: "不合适", skip: "跳过", save: "收藏", compare: "对比",
   more: "更多类似的", moreText: "更多像{title}这样的", compareNow: "对比 {n} 个", compareHint: "选两到四个", close: "关闭", skipQuestion: "跳过", history: "历史对话", fresh: "新对话", delete: "删除",
