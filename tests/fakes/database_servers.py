@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
 
 PATIENCE = 60.0  # seconds for a server to come up on a busy machine
@@ -48,6 +49,15 @@ def account(name: str) -> dict[str, object]:
     except KeyError:
         found = pwd.getpwnam("nobody")
     return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": []}
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        children = []
+    return [pid, *(one for child in children for one in family(int(child)))]
 
 
 class DatabaseServer(ABC):
@@ -116,13 +126,15 @@ class DatabaseServer(ABC):
 
     def _signal(self, number: int) -> None:
         if self._process is not None:
-            os.killpg(self._process.pid, number)
+            for pid in family(self._process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     def _end(self, number: int) -> None:
         if self._process is None:
             return
         if number == signal.SIGKILL:
-            self._signal(number)  # the whole group: of PostgreSQL every connection is a process
+            self._signal(number)  # all of them: of PostgreSQL every connection is a process
         else:
             self._process.send_signal(number)
         try:

@@ -68,11 +68,11 @@ def _is_gone(error: BaseException, cause: BaseException, code: str | int | None)
 def _code(cause: BaseException | None) -> str | int | None:
     """The vendor's number for what happened: PostgreSQL's SQLSTATE, MySQL's error number."""
     while cause is not None:
+        if cause.args and isinstance(cause.args[0], int) and type(cause).__module__.startswith("asyncmy"):
+            return int(cause.args[0])
         state: Any = getattr(cause, "sqlstate", None)
         if isinstance(state, str):
             return state
-        if cause.args and isinstance(cause.args[0], int) and type(cause).__module__.startswith("asyncmy"):
-            return int(cause.args[0])
         cause = cause.__cause__
     return None
 
