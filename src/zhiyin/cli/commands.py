@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from zhiyin.cli.database import db_app
 from zhiyin.cli.options import DomainOption, ItemsOption, JsonOption, LanguageOption, ModelOption, StoreOption, llm_setting, warn
 from zhiyin.cli.serving import register as register_serving
 from zhiyin.errors import CatalogError, ZhiyinError
@@ -24,6 +25,7 @@ model_app = typer.Typer(help="Language models: the shelf of model files, what to
 app.add_typer(model_app, name="model")
 prompts_app = typer.Typer(help="What language models are asked: prompt files, their versions and their flaws.", no_args_is_help=True)
 app.add_typer(prompts_app, name="prompts")
+app.add_typer(db_app, name="db")
 
 register_serving(app)
 

@@ -63,7 +63,7 @@ def _mysql(place: Place) -> tuple[URL, dict[str, Any], dict[str, Any]]:
 
 async def _mysql_connection(**arguments: Any) -> Any:  # noqa: ANN401  # a driver's connection
     """A connection in time: the driver's own timeout does not cover a server that takes the call and says nothing."""
-    import asyncmy  # noqa: PLC0415  # optional
+    import asyncmy  # optional
 
     async with asyncio.timeout(_CONNECT_SECONDS):
         return await asyncmy.connect(**arguments)

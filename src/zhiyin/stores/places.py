@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from zhiyin.errors import SettingError
 
 Kind = Literal["sqlite", "postgresql", "mysql"]
-_KINDS: Mapping[str, Kind] = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
+SCHEMES: Mapping[str, Kind] = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
 _DRIVERS = {"postgresql": ("asyncpg", "postgres"), "mysql": ("asyncmy", "mysql")}  # module, extra
 _PORTS = {"postgresql": 5432, "mysql": 3306}
 _OPTIONS = {"postgresql": ("sslmode", "host"), "mysql": ("ssl_ca", "unix_socket")}
@@ -43,14 +43,14 @@ def masked(url: str) -> str:
 def read_place(url: str) -> Place:
     """The place that a URL names. Raises `SettingError` where it names none, or where the driver is not installed."""
     scheme, _, rest = url.partition(":")
-    if _KINDS[scheme] == "sqlite":
+    if SCHEMES[scheme] == "sqlite":
         path = rest.removeprefix("///")
         if not path or path.startswith("//"):
             raise SettingError(f"store: {url!r} names no file", hint="Write sqlite:///PATH; a path from the root has four strokes: sqlite:////var/lib/zhiyin/log.db")
         if path == ":memory:":
             raise SettingError(f"store: {url!r} is not kept in a file", hint="Write memory: for a log that goes with the process")
         return Place(kind="sqlite", shown=path, path=Path(path))
-    place = _server(url, _KINDS[scheme])
+    place = _server(url, SCHEMES[scheme])
     module, extra = _DRIVERS[place.kind]
     if importlib.util.find_spec(module) is None:
         raise SettingError(f"store: {scheme} needs the package {module}, which is not installed", hint=f"pip install 'zhiyin[{extra}]'")
