@@ -16,7 +16,7 @@ from fakes.redis_server import PrivateRedis, private_redis_in
 from zhiyin.backends import open_stores
 from zhiyin.errors import StoreError
 from zhiyin.live.link import Link
-from zhiyin.live.sessions import LiveSessions, Terms
+from zhiyin.live.sessions import LiveSessions, Terms, Token
 from zhiyin.live.shared import SharedArchive, SharedStore
 from zhiyin.ports import Store
 from zhiyin.settings import Settings
@@ -281,6 +281,139 @@ async def test_an_error_of_the_log_is_the_callers(worker: Open) -> None:
         with pytest.raises(StoreError):
             await one.append(MORNING, ANN, *clicks("a"))
         assert list(await one.events(MORNING)) == list(kept)
+
+
+# --- the steps, one by one, in the orders that matter ---
+
+
+class Two:
+    """Two workers' views of what Redis holds, without a log: the order of steps is the test's."""
+
+    def __init__(self, one: SharedStore, other: SharedStore) -> None:
+        self.one, self.other = one.live, other.live
+
+    async def hold(self, *events: str) -> None:
+        """Have Redis hold a session."""
+        token = await self.one.read(MORNING, 0)
+        assert isinstance(token, Token)
+        await self.one.fill(MORNING, token, events)
+        assert await self.other.read(MORNING, 0) == list(events)
+
+    async def append(self, live: LiveSessions, *events: str) -> None:
+        await live.commit(MORNING, await live.begin(MORNING), events)
+
+
+@pytest.fixture
+def two(worker: Open) -> Two:
+    return Two(worker(Log()), worker(Log()))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_of_two_appends_at_once_nobody_knows_the_order(two: Two, first: int) -> None:
+    await two.hold("a")
+    tokens = [(live, await live.begin(MORNING)) for live in (two.one, two.other)]
+    for live, token in (tokens[first], tokens[1 - first]):
+        assert await two.one.read(MORNING, 0) is None
+        await live.commit(MORNING, token, ["x"])
+    assert isinstance(await two.one.read(MORNING, 0), Token)
+
+
+async def test_while_somebody_appends_everybody_reads_the_log(two: Two) -> None:
+    await two.hold("a")
+    token = await two.one.begin(MORNING)
+    assert await two.one.read(MORNING, 0) is None
+    assert await two.other.read(MORNING, 0) is None
+    await two.one.commit(MORNING, token, ["b", "c"])
+    assert await two.other.read(MORNING, 1) == ["b", "c"]
+
+
+async def test_an_append_to_what_nobody_holds_does_not_begin_in_the_middle(two: Two) -> None:
+    await two.append(two.one, "b")
+    assert isinstance(await two.one.read(MORNING, 0), Token)
+
+
+async def test_what_was_read_before_an_append_is_not_filled_in_after_it(two: Two) -> None:
+    """Nor in its middle."""
+    early = await two.one.read(MORNING, 0)
+    assert isinstance(early, Token)
+    token = await two.other.begin(MORNING)
+    await two.one.fill(MORNING, early, ["a"])
+    assert await two.one.read(MORNING, 0) is None
+    await two.other.commit(MORNING, token, ["b"])
+    await two.one.fill(MORNING, early, ["a"])
+    assert isinstance(await two.one.read(MORNING, 0), Token)
+
+
+async def test_a_mark_that_was_lost_takes_what_was_filled_in_meanwhile_along(two: Two, redis: PrivateRedis) -> None:
+    await two.hold("a")
+    token = await two.one.begin(MORNING)
+    redis.say("FLUSHALL")
+    await two.hold("a")  # read from the log before the append got there
+    await two.one.commit(MORNING, token, ["b"])
+    assert isinstance(await two.other.read(MORNING, 0), Token)
+
+
+async def test_an_append_unannounced_drops_what_is_held_and_no_mark_of_others(two: Two) -> None:
+    await two.hold("a")
+    token = await two.one.begin(MORNING)
+    await two.other.commit(MORNING, None, None)
+    assert await two.one.read(MORNING, 0) is None
+    await two.one.commit(MORNING, token, ["b"])
+    assert isinstance(await two.one.read(MORNING, 0), Token)
+
+
+async def test_a_worker_that_died_in_an_append_takes_the_events_with_it(worker: Open) -> None:
+    terms = Terms(young=0, lapse=3600, hold=1)
+    two = Two(worker(Log(), terms), worker(Log(), terms))
+    await two.hold("a")
+    await two.one.begin(MORNING)
+    assert await two.other.read(MORNING, 0) is None
+    found = None
+    deadline = time.monotonic() + 10
+    while found is None and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
+        found = await two.other.read(MORNING, 0)
+    assert isinstance(found, Token)
+
+
+async def test_forgetting_ends_marks_and_words_of_before(two: Two) -> None:
+    await two.hold("a")
+    token = await two.one.begin(EVENING)
+    await two.other.void()
+    word = await two.one.read(MORNING, 0)
+    assert isinstance(word, Token)
+    await two.other.void(EVENING)
+    await two.one.fill(MORNING, word, ["a"])
+    await two.one.commit(EVENING, token, ["b"])
+    assert isinstance(await two.one.read(MORNING, 0), Token)
+    assert isinstance(await two.one.read(EVENING, 0), Token)
+
+
+async def test_what_a_server_had_saved_is_void_when_it_starts_again(two: Two, redis: PrivateRedis) -> None:
+    await two.hold("a")
+    redis.stop()
+    redis.start()
+    assert redis.say("EXISTS", "zhiyin:live:session:morning") == b":1\r\n"
+    assert isinstance(await two.one.read(MORNING, 0), Token)
+    redis.say("FLUSHALL")
+    redis.stop()
+
+
+async def test_when_redis_comes_back_nobody_believes_it_before_all_know(worker: Open, redis: PrivateRedis) -> None:
+    """The other worker knows at once, and the one that still counts it as away appends unannounced."""
+    log, terms = Log(), Terms(young=3, lapse=3600)
+    late, other = worker(log, terms, retry=0.5), worker(log, terms, retry=0.5)
+    redis.kill()
+    await late.append(MORNING, ANN, *clicks("a"))
+    redis.start()
+    assert list(await other.events(MORNING)) == list(clicks("a"))
+    assert other.live.link.up
+    assert not late.live.link.up
+    await late.append(MORNING, ANN, *clicks("b"))
+    assert list(await other.events(MORNING)) == list(clicks("a", "b"))
+    await until(lambda: late.live.link.up)
+    await until_async(lambda: reads_redis(other, log))
+    assert list(await other.events(MORNING)) == list(clicks("a", "b"))
 
 
 async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
