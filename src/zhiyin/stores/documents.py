@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, Insert, RowMapping, and_, delete, or_, select, tuple_, update
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from zhiyin.records import Record
@@ -115,11 +113,16 @@ async def _reserve(connection: AsyncConnection, many: int) -> int:
 
 
 def _upsert(database: str) -> Insert:
+    """Each dialect is loaded where it is spoken."""
     names = ("value", "version", "changed", "expires")
     if database == "mysql":
+        from sqlalchemy.dialects import mysql
+
         row = mysql.insert(records)
         return row.on_duplicate_key_update({name: row.inserted[name] for name in names})
-    kind: Any = postgresql if database == "postgresql" else sqlite
-    row = kind.insert(records)
-    found: Insert = row.on_conflict_do_update(index_elements=["kind", "key"], set_={name: row.excluded[name] for name in names})
-    return found
+    if database == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]  # the same methods
+    put = insert(records)
+    return put.on_conflict_do_update(index_elements=["kind", "key"], set_={name: put.excluded[name] for name in names})

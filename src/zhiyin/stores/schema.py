@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, String, Table, Text, TypeDecorator, UniqueConstraint
-from sqlalchemy.dialects.mysql import LONGTEXT, VARBINARY
 from sqlalchemy.types import TypeEngine
 
 from zhiyin.stores.codec import LONGEST_ID
@@ -23,6 +22,8 @@ class Id(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The column type of a database."""
         if dialect.name == "mysql":
+            from sqlalchemy.dialects.mysql import VARBINARY
+
             return dialect.type_descriptor(VARBINARY(LONGEST_ID * 4))
         return dialect.type_descriptor(String(LONGEST_ID, collation="C" if dialect.name == "postgresql" else None))
 
@@ -35,7 +36,21 @@ class Id(TypeDecorator[str]):
         return bytes(value).decode() if dialect.name == "mysql" and value is not None else value
 
 
-Body = Text().with_variant(LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin"), "mysql")  # TEXT ends at 64 KB there
+class Body(TypeDecorator[str]):
+    """A text of any length: in MySQL TEXT ends at 64 KB."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The column type of a database."""
+        if dialect.name == "mysql":
+            from sqlalchemy.dialects.mysql import LONGTEXT
+
+            return dialect.type_descriptor(LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin"))
+        return dialect.type_descriptor(Text())
+
+
 Counting = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER counts up by itself in SQLite
 _MYSQL: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
 

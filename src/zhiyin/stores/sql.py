@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
@@ -21,6 +23,8 @@ from zhiyin.types import Event, SessionId, UserId
 if TYPE_CHECKING:
     from zhiyin.stores.database import Database
 
+_MODULE = "zhiyin.stores.database"
+_IDLE_AFTER = 1.0  # seconds
 _MANY = 64  # events that are worth a thread to decode
 _MOST, _HIGHEST = 1_000_000, 2**63 - 1  # rows of an answer; what a database counts to
 
@@ -39,6 +43,10 @@ class SqlStore:
         self._closed = False
         if self.place.kind == "sqlite":
             ready_file(self.place)
+        if _MODULE not in sys.modules:
+            loading = threading.Timer(_IDLE_AFTER, importlib.import_module, (_MODULE,))  # while the first user still types
+            loading.daemon = True
+            loading.start()
 
     # --- Store ---
 
@@ -194,7 +202,7 @@ class SqlStore:
         """The database of the running loop."""
         loop = asyncio.get_running_loop()
         if loop not in self._databases and not self._closed:
-            module = await asyncio.to_thread(importlib.import_module, "zhiyin.stores.database")
+            module = await asyncio.to_thread(importlib.import_module, _MODULE)
             for ended in [other for other in self._databases if other.is_closed()]:
                 self._databases.pop(ended).abandon()
             if loop not in self._databases and not self._closed:
