@@ -153,12 +153,13 @@ async def test_what_was_forgotten_leaves_redis(worker: Open, redis: PrivateRedis
     assert list(await one.events(MORNING)) == list(await one.events(EVENING)) == []
 
 
-async def test_a_session_that_was_dropped_is_gone_for_every_worker(worker: Open) -> None:
+async def test_a_session_that_was_dropped_is_gone_for_every_worker(worker: Open, redis: PrivateRedis) -> None:
     log = Log()
     one, other = worker(log), worker(log)
     await one.append(MORNING, ANN, *clicks("a"))
     await one.events(MORNING)
     assert await SharedArchive(log, other.live).drop(MORNING) == 1
+    assert redis.say("EXISTS", "zhiyin:live:session:morning") == b":0\r\n"
     assert list(await one.events(MORNING)) == []
     await one.append(MORNING, ANN, *clicks("b"))
     assert list(await other.events(MORNING)) == list(clicks("b"))
@@ -242,6 +243,23 @@ async def test_while_a_worker_is_silent_the_others_read_the_log(worker: Open) ->
     cut.live.link.mend_soon()
     await until_async(lambda: reads_redis(other, log))
     assert list(await other.events(MORNING)) == list(clicks("a", "b", "c"))
+
+
+async def test_a_worker_that_died_is_missed_and_when_it_is_given_up_every_session_is_void(worker: Open) -> None:
+    """It may have appended unheard, and nobody remembers what."""
+    terms = Terms(young=0, lapse=1, dead=4)
+    two = Two(worker(Log(), terms, retry=0.2), worker(Log(), terms, retry=0.2))
+    await two.hold("a")
+    two.one.link.run = nobody
+    found: list[object] = []
+    deadline = time.monotonic() + 15
+    while not (None in found and isinstance(found[-1], Token)) and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
+        found.append(await two.other.read(MORNING, 0))
+    missed = found.index(None)
+    assert all(one == ["a"] for one in found[:missed])
+    assert all(one is None for one in found[missed:-1])
+    assert isinstance(found[-1], Token)
 
 
 async def test_a_worker_that_says_goodbye_is_not_missed(worker: Open) -> None:

@@ -66,7 +66,7 @@ local call = {}
 
 function call.read() -- {'have', events ...}, {'fill'}: read the log and fill, or {'log'}: read the log
   local after = tonumber(ARGV[first])
-  local away = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. (now - dead), '(' .. (now - lapse), 'LIMIT', 0, 1)
+  local away = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(' .. (now - lapse), 'LIMIT', 0, 1)
   -- A young server may be unknown yet to a worker that appends; a worker that is silent may append without our hearing of it.
   if tonumber(string.match(info, 'uptime_in_seconds:(%d+)')) < young or away[1] then return { 'log' } end
   if next(appending()) then return { 'log' } end
@@ -96,7 +96,6 @@ function call.begin() -- 1 where the events that are here can be continued by th
   if not alone then bare(pending) end
   pending[token] = now + hold
   redis.call('HSET', key, 'run', run, 'pending', cjson.encode(pending))
-  redis.call('HDEL', key, 'fill')
   redis.call('EXPIRE', key, ttl)
   return alone and 1 or 0
 end
@@ -120,7 +119,9 @@ function call.void() -- every session, in one stroke
 end
 
 function call.pulse()
-  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - dead)
+  if redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - dead) > 0 then -- what it appended unheard nobody will tell any more
+    redis.call('SET', KEYS[2], token)
+  end
   return 1
 end
 

@@ -22,7 +22,7 @@ class Terms:
 
     young: int = 3  # seconds after its start in which a server is asked for nothing
     lapse: int = 3  # seconds after which a silent worker may be cut off and appending unheard
-    dead: int = 600  # seconds after which it is dead
+    dead: int = 600  # seconds after which it is dead, and every session void
     hold: int = 60  # seconds after which an append without an end has died
     ttl: int = 3600
     events: int = 1000  # of one session
@@ -67,12 +67,11 @@ class LiveSessions:
         await self._run("fill", session, token.text, self.terms.events, self.terms.size, *events)
 
     async def begin(self, session: SessionId) -> Token | None:
-        """Announce a change of the log: from now on everybody reads the log, until `commit`. None where nobody heard it."""
+        """Announce a change of the log: from now on everybody reads the log, until `commit`. None where nobody heard it; `commit` or `doubt` must follow all the same."""
         self._beat()
         token = secrets.token_hex(8)
         reply = await self._run("begin", session, token)
         if reply is None:
-            self._remember(session)
             return None
         return Token(token, alone=reply == 1)
 
@@ -148,4 +147,4 @@ class LiveSessions:
     async def _pulse(self) -> None:
         while True:
             await asyncio.sleep(self.link.retry)
-            await self._run("pulse", "", "none")
+            await self._run("pulse", "", secrets.token_hex(8))
