@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from zhiyin.errors import ContextTooSmall, SettingError
 from zhiyin.llm import Capabilities, Rung
@@ -133,6 +133,14 @@ def open_embedder(settings: Settings) -> tuple[Embedder, bool]:
 LEAST_CONTEXT = 2048  # tokens that the longest prompts and their answers need
 
 
+@runtime_checkable
+class _Guessed(Protocol):
+    """A model that can say something of itself before it was probed; one in this process can."""
+
+    @property
+    def guessed(self) -> Capabilities: ...
+
+
 def open_llm(settings: Settings, clock: Callable[[], datetime]) -> LLM | None:
     """The language model that the settings name, guarded; None for `off:`.
 
@@ -146,9 +154,8 @@ def open_llm(settings: Settings, clock: Callable[[], datetime]) -> LLM | None:
             raise ContextTooSmall(
                 f"the context of {known.model} holds {known.context} tokens; {LEAST_CONTEXT} are the least", hint="Start its server with a longer context, or raise llm.context"
             )
-        model = open_model(settings, url, known.rung if known else None)
-        guess: Capabilities | None = getattr(model, "guessed", None)  # a model in this process: strict from the first turn if it is slow
-        models.append((model, known or guess))
+        model = open_model(settings, url, known.rung if known else None, known)
+        models.append((model, known or (model.guessed if isinstance(model, _Guessed) else None)))  # strict from the first turn if it is slow
     return guarded(settings, models, clock) if models else None
 
 
@@ -177,8 +184,8 @@ def guarded(settings: Settings, models: Sequence[tuple[LLM, Capabilities | None]
     return Cached(Budgeted(each[0] if len(each) == 1 else Fallback(*each), limits, clock=clock))
 
 
-def open_model(settings: Settings, url: str, rung: Rung | None = None) -> LLM:
-    """One model as it is, without anything around it, held to schemas by `rung` (None: by whatever it takes)."""
+def open_model(settings: Settings, url: str, rung: Rung | None = None, known: Capabilities | None = None) -> LLM:
+    """One model as it is, without anything around it, held to schemas by `rung` (None: by whatever it takes); `known` is what an earlier probe found."""
     scheme, _, rest = url.partition(":")
     match scheme:
         case "openai":
@@ -193,7 +200,6 @@ def open_model(settings: Settings, url: str, rung: Rung | None = None) -> LLM:
             from zhiyin.llms.shelf import find  # noqa: PLC0415
 
             path = find(settings.data / "models", rest)
-            known = known_capabilities(settings, url)
             llm_settings = settings.llm
             speed = known.prompt_speed if known else 0.0
             return LlamaCpp(path, context=llm_settings.context, threads=llm_settings.threads, parallel=llm_settings.parallel, speed=speed, dedicated=llm_settings.dedicated)
@@ -207,12 +213,13 @@ async def probe_model(settings: Settings, url: str, now: str) -> Capabilities:
     if url.partition(":")[0] == "off":
         raise SettingError("no model is named: llm.url is off:", hint="zhiyin model probe openai:MODEL@BASE_URL, or llamacpp:PATH")
     opened: dict[Rung, LLM] = {}
+    known = known_capabilities(settings, url)
     in_process = url.startswith("llamacpp:")  # one copy of the weights serves every rung: it enforces schemas in any case
 
     def at(rung: Rung) -> LLM:
         key = Rung.SCHEMA if in_process else rung
         if key not in opened:
-            opened[key] = open_model(settings, url, key)
+            opened[key] = open_model(settings, url, key, known)
         return opened[key]
 
     try:
