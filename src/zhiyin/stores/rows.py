@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, exists, func, insert, select
+from sqlalchemy import and_, delete, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from zhiyin.records import Conversation, Logged
@@ -100,22 +100,21 @@ def decoded(bodies: Sequence[str]) -> tuple[Event, ...]:
 
 
 async def conversations(connection: AsyncConnection, before: int, limit: int, user: UserId | None) -> tuple[Conversation, ...]:
-    """Sessions, the one with the latest event first."""
-    found = (await connection.execute((_latest() if user is None else _latest_of(user)).where(*([events.c.id < before] if before else [])).limit(limit))).all()
-    lasts: dict[str, int] = {session: last for session, last in found}  # noqa: C416  # rows are no pairs to the type checker
-    if not lasts:
-        return ()
-    glances: dict[str, Any] = {}
-    query = select(events.c.session, func.count(), func.min(events.c.kept), func.max(events.c.kept), func.min(events.c.seq)).group_by(events.c.session)
-    for some in _chunks(lasts):
-        glances.update({row[0]: row[1:] for row in await connection.execute(query.where(events.c.session.in_(some)))})
-    owners = {session: user or await owner(connection, SessionId(session)) for session in glances}
-    return tuple(
-        Conversation(session=SessionId(session), user=UserId(owners[session] or ""), events=count, first=moment(first), last=moment(latest), last_place=last)
-        for session, last in lasts.items()
-        if session in glances
-        for count, first, latest, _ in (glances[session],)
-    )
+    """Sessions, the one with the latest event first; of one user, those whose first event is theirs."""
+    sessions = await _latest(connection, before, limit) if user is None else await sessions_of(connection, user)
+    counts = (func.count(), func.min(events.c.kept), func.max(events.c.kept), func.min(events.c.id), func.max(events.c.id))
+    glances: list[Any] = []
+    for some in _chunks(sessions):
+        glances += await connection.execute(select(events.c.session, *counts).where(events.c.session.in_(some)).group_by(events.c.session))
+    owners: dict[int, str] = {}
+    for some in _chunks([first for *_, first, _ in glances]):
+        owners.update({place: whose for place, whose in await connection.execute(select(events.c.id, events.c.user).where(events.c.id.in_(some)))})  # noqa: C416  # rows are no pairs
+    found = [
+        Conversation(session=SessionId(session), user=UserId(owners[begun]), events=count, first=moment(first), last=moment(last), last_place=place)
+        for session, count, first, last, begun, place in glances
+        if begun in owners and (user is None or owners[begun] == user) and (not before or place < before)
+    ]
+    return tuple(sorted(found, key=lambda one: -one.last_place)[:limit])
 
 
 async def users(connection: AsyncConnection, after: str, limit: int) -> tuple[tuple[UserId, int], ...]:
@@ -124,18 +123,12 @@ async def users(connection: AsyncConnection, after: str, limit: int) -> tuple[tu
     return tuple((UserId(user), count) for user, count in await connection.execute(query))
 
 
-def _latest() -> Select[Any]:
-    """The last event of each session, newest first: walks down the log and stops when the page is full, however long the log is."""
+async def _latest(connection: AsyncConnection, before: int, limit: int) -> Sequence[SessionId]:
+    """Those with the latest events: walks down the log and stops when the page is full, however long the log is."""
     later = events.alias()
     nothing_later = ~exists(select(1).select_from(later).where(and_(later.c.session == events.c.session, later.c.seq > events.c.seq)))
-    return select(events.c.session, events.c.id).where(nothing_later).order_by(events.c.id.desc())
-
-
-def _latest_of(user: UserId) -> Select[Any]:
-    """The same of the sessions whose first event is this user's, from the user's own rows."""
-    own, earlier = events.alias(), events.alias()
-    begun = ~exists(select(1).select_from(earlier).where(and_(earlier.c.session == own.c.session, earlier.c.seq < own.c.seq)))
-    return _latest().where(events.c.session.in_(select(own.c.session).where(own.c.user == user, begun)))
+    query = select(events.c.session).where(nothing_later, *([events.c.id < before] if before else [])).order_by(events.c.id.desc()).limit(limit)
+    return tuple(SessionId(session) for session in await connection.scalars(query))
 
 
 async def _known(connection: AsyncConnection, keys: Collection[str]) -> set[str]:
