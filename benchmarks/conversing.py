@@ -3,7 +3,7 @@
 Plays scripted conversations in this process, without and then with the model, and prints
 
 - the expectations that hold, lost and gained, by kind of check (the checks are those of `tests/conversations/run.py`);
-- groundedness: sentences a model wrote, how many were withheld and why, and what of those said an independent check does not find in the rows;
+- sentences a model wrote, how many were withheld and why (`grounded.py` checks what was said a second time);
 - times to the first card, to the first word, to a model's first sentence, and in all, as percentiles; tokens of prompts evaluated and cached.
 
 Run it on a quiet machine. The cards' times with and without a model are of the same run.
