@@ -15,7 +15,8 @@ from zhiyin.live.bus import LocalBus, RedisBus
 from zhiyin.live.limits import LocalLimiter, RedisLimiter
 from zhiyin.live.link import Link
 from zhiyin.ports import Bus, Limiter
-from zhiyin.testing.live import RESYNC, BusContract, LimiterContract, heard
+from zhiyin.testing import BusContract, LimiterContract
+from zhiyin.testing.live import RESYNC, heard
 
 pytestmark = pytest.mark.servers
 
