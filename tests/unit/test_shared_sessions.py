@@ -208,6 +208,24 @@ async def test_what_a_worker_appended_while_cut_off_is_seen_when_it_is_back(work
     assert list(await other.events(MORNING)) == list(clicks("a", "b"))
 
 
+async def test_an_append_that_was_cancelled_while_cut_off_is_seen_when_its_worker_is_back(worker: Open) -> None:
+    """The log had it already; only nobody was told."""
+    log = Log()
+    cut, other = worker(log, retry=0.5), worker(log)
+    await cut.append(MORNING, ANN, *clicks("a"))
+    assert list(await other.events(MORNING)) == list(clicks("a"))
+    cut.live.link._lost("a test")
+    lags = iter([0, 1000])
+    log.lag = lambda: next(lags, 0)
+    appending = asyncio.create_task(cut.append(MORNING, ANN, *clicks("b")))
+    await until(lambda: len(log.now(MORNING)) == 2)
+    appending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await appending
+    await until(lambda: cut.live.link.up)
+    assert list(await other.events(MORNING)) == list(clicks("a", "b"))
+
+
 async def test_more_sessions_than_are_remembered_void_all(worker: Open) -> None:
     log = Log()
     terms = Terms(young=0, lapse=3600, dirty=3)

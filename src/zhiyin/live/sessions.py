@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from zhiyin.errors import StoreError
 from zhiyin.live.link import PREFIX, Link, Reply
 from zhiyin.types import SessionId
 
@@ -36,6 +37,14 @@ class Token:
 
     text: str
     alone: bool = False  # what is in Redis can be continued
+
+
+class Change:
+    """A change of the log in the making. `added` says which events it appends; None is any other change, after which the log is read."""
+
+    def __init__(self, *, wanted: bool) -> None:
+        self.wanted = wanted  # whether `added` is of use
+        self.added: Sequence[str] | None = None
 
 
 class LiveSessions:
@@ -81,6 +90,24 @@ class LiveSessions:
         reply = await self._run("commit", session, token.text, self.terms.events, self.terms.size, sure, *(events or ()))
         if reply is None:
             self._remember(session)
+
+    @asynccontextmanager
+    async def changing(self, session: SessionId) -> AsyncGenerator[Change, None]:
+        """A change of the log in the block, announced before it and told after it. Of one that broke off in the middle nobody knows whether it was made."""
+        token, told = await self.begin(session), False
+        change = Change(wanted=token is not None and token.alone)
+        try:
+            try:
+                yield change
+            except StoreError:  # it may have got into the log all the same
+                await self.commit(session, token, None)
+                told = True
+                raise
+            await self.commit(session, token, change.added)
+            told = True
+        finally:
+            if not told:
+                self.doubt(session)
 
     def doubt(self, session: SessionId) -> None:
         """Read the log of a session until Redis was told to let go of it, without waiting for that."""

@@ -19,21 +19,10 @@ class SharedStore:
 
     async def append(self, session: SessionId, user: UserId, /, *events: Event) -> tuple[bool, ...]:
         """Keep the events in the log, then in Redis; of each whether it is new. While this waits everybody reads the log."""
-        token = await self.live.begin(session)
-        try:
+        async with self.live.changing(session) as change:
             new = await self.inner.append(session, user, *events)
-        except StoreError:
-            await self.live.commit(session, token, None)  # it may have got into the log all the same
-            raise
-        except BaseException:
-            self.live.doubt(session)
-            raise
-        kept = self._texts([event for event, is_new in zip(events, new, strict=True) if is_new]) if token is not None and token.alone else None
-        try:
-            await self.live.commit(session, token, kept)
-        except BaseException:
-            self.live.doubt(session)
-            raise
+            if change.wanted:
+                change.added = self._texts([event for event, is_new in zip(events, new, strict=True) if is_new])
         return new
 
     async def events(self, session: SessionId, /, *, after: int = 0) -> Sequence[Event]:
@@ -102,14 +91,5 @@ class SharedArchive:
 
     async def drop(self, session: SessionId, /) -> int:
         """Erase one session, in Redis too; how many events went from the log."""
-        token = await self.live.begin(session)
-        try:
-            gone = await self.inner.drop(session)
-        except StoreError:
-            await self.live.commit(session, token, None)
-            raise
-        except BaseException:
-            self.live.doubt(session)
-            raise
-        await self.live.commit(session, token, None)
-        return gone
+        async with self.live.changing(session):
+            return await self.inner.drop(session)
