@@ -38,7 +38,7 @@ def ask(client: TestClient, path: str, **body: object) -> dict[str, Any]:
     ("headers", "query", "greeting"),
     [
         ({}, {}, "Hello! What are you looking for among 9 lamps?"),
-        ({"accept-language": "zh-CN,zh;q=0.9,en;q=0.8"}, {}, "你好！这里有9 盏灯，想找什么样的？"),
+        ({"accept-language": "zh-CN,zh;q=0.9,en;q=0.8"}, {}, "你好！这里有 9 盏灯，想找什么样的？"),
         ({"accept-language": "fr,en-GB;q=0.9"}, {}, "Hello! What are you looking for among 9 lamps?"),
         ({"accept-language": "zh"}, {"locale": "en"}, "Hello! What are you looking for among 9 lamps?"),
     ],

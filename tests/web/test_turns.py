@@ -226,9 +226,14 @@ async def test_a_stop_reaches_the_worker_that_answers_and_no_other_session() -> 
     await running.ended.wait()
     assert mine.logged == ""
     assert not second.ended.is_set()
+    await here.forget_user(UserId("nobody"))
+    await asyncio.sleep(0.02)
+    assert not second.ended.is_set()
+    await here.forget_user(UserId("u"))
+    await second.ended.wait()
+    assert other.logged == ""
     await there.finish(0)
     await here.finish(0)
-    assert other.logged == ""
     await bus.close()
 
 

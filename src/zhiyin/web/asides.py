@@ -30,6 +30,7 @@ from zhiyin.wire import Json, candidate_json, reason_json
 router = APIRouter(tags=["asides"])
 _LOOKED_AT = 50  # candidates among which an item's scores are looked for
 _WEIGHTS = 10  # of a profile that are told
+_SESSIONS = 40  # of a user, for taste: as many as the engine reads
 
 
 class AsideBody(Body):
@@ -72,7 +73,7 @@ async def get_suggestions(*, service: Here, who: Who, request: Request, locale: 
     """How to begin, or to go on in a session: sentences that can be sent as they stand."""
     setting = await _setting(service, who, request, AsideBody(session_id=session_id, user=None, locale=locale))
     domain, language = service.app.domain, setting.language
-    greeting = words(language)["greeting"].format(counted=service.app.wording.counted(len(service.app.catalog), language).strip())
+    greeting = words(language)["greeting"].format(counted=service.app.wording.counted(len(service.app.catalog), language))
     label = domain.label.get(language, domain.name)
     return {
         "greeting": greeting,
@@ -109,7 +110,7 @@ async def explain(*, service: Here, who: Who, slates: Shown, body: ExplainBody, 
     setting = await _setting(service, who, request, body)
     user = setting.user or who.acting_as(body.user)
     item = _item(service, body.item_id, "item_id")
-    known = await known_of(service, user)
+    known = await known_of(service, user, latest=_SESSIONS)
     session = setting.session
     if session is None and body.recommendation_id is not None:
         session = await slates.session_of(service, user, body.recommendation_id)

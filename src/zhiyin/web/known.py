@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from zhiyin.profile import read_profile
@@ -64,16 +65,19 @@ async def conversations_of(service: Service, user: UserId) -> AsyncGenerator[Con
             return
 
 
-async def known_of(service: Service, user: UserId) -> Known:
-    """What is known of a user now. It reads every session, which a page that is opened now and then may take."""
+async def known_of(service: Service, user: UserId, *, latest: int | None = None) -> Known:
+    """What is known of a user now. It reads every session, which a page that is opened now and then may take, or so many of the latest."""
     feedback: list[Fed] = []
     wishes: list[tuple[Conversation, Language, Wish]] = []
     events = sessions = 0
-    async for one in conversations_of(service, user):
-        state = service.app.engine.present.known(replay(await service.store.events(one.session)))
-        feedback += state.feedback
-        if sessions < _WISHES_OF:
-            wishes += [(one, state.language, wish) for wish in state.wishes]
-        events, sessions = events + one.events, sessions + 1
+    async with aclosing(conversations_of(service, user)) as found:
+        async for one in found:
+            if sessions == latest:
+                break
+            state = service.app.engine.present.known(replay(await service.store.events(one.session)))
+            feedback += state.feedback
+            if sessions < _WISHES_OF:
+                wishes += [(one, state.language, wish) for wish in state.wishes]
+            events, sessions = events + one.events, sessions + 1
     profile = read_profile(sorted(feedback, key=lambda f: f.time), service.clock())
     return Known(user=user, personalise=await personal(service.records, user), profile=profile, wishes=tuple(wishes), events=events, sessions=sessions)

@@ -15,7 +15,8 @@ from zhiyin.web.running import Running
 from zhiyin.web.stream import Told
 
 STOP = "stop"
-"""Topic of the bus: the worker that answers a turn of this session may stop it; the message is WORKER:SESSION."""
+STOP_USER = "stop-user"
+"""Topics of the bus: whoever answers a turn of this session, or of this user, stops it; the message is WORKER:SESSION or WORKER:USER."""
 _KEPT_SECONDS = 60.0
 _KEPT, _KEPT_BYTES = 512, 16_000_000
 
@@ -79,16 +80,19 @@ class Turns:
         self._kept.pop(session, None)
 
     async def forget_user(self, user: UserId) -> int:
-        """Stop and drop everything of a user here; how many turns that were."""
+        """Stop everything of a user, on any worker, and drop what is kept of it here; how many turns that were, here."""
+        if self._bus is not None:
+            await self._bus.publish(STOP_USER, f"{self._worker}:{user}")
         mine = [s for turns in (self._running, self._kept) for s, r in turns.items() if r.told.user == user]
         for session in dict.fromkeys(mine):
-            await self.forget(session)
+            await self._settle_here(session)
+            self._kept.pop(session, None)
         return len(mine)
 
     async def follow(self) -> None:
         """Begin to hear what other workers want stopped."""
         if self._bus is not None and self._listening is None:
-            told = self._bus.listen(STOP)  # before the task begins: what is told meanwhile counts
+            told = self._bus.listen(STOP, STOP_USER)  # before the task begins: what is told meanwhile counts
             self._listening = asyncio.create_task(self._listen(told), name="stops")
 
     async def finish(self, seconds: float) -> None:
@@ -116,11 +120,11 @@ class Turns:
 
     async def _listen(self, told: AsyncGenerator[tuple[str, str]]) -> None:
         async with aclosing(told):
-            async for _, message in told:
-                worker, _, session = message.partition(":")
-                running = self._running.get(SessionId(session))
-                if worker != self._worker and running is not None:
-                    running.stop()
+            async for topic, message in told:
+                worker, _, named = message.partition(":")
+                for running in list(self._running.values()) if worker != self._worker else ():
+                    if named == (running.told.session if topic == STOP else running.told.user):
+                        running.stop()
 
     def _over(self, running: Running, over: Callable[[Running], None]) -> None:
         session = running.told.session
