@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,15 @@ class Behaviour:
         """Take a fitted recommender, its trees if it has some, the ids of its items, and the ids of the catalogue's rows."""
         self.recommender, self.ranker, self.size = recommender, ranker, len(items)
         self._code = {name: place for place, name in enumerate(items)}
+        self._take(rows)
+
+    def over(self, rows: Sequence[str]) -> Behaviour:
+        """The same model over a catalogue with these rows; what one of them learns the other knows."""
+        other = copy(self)
+        other._take(rows)  # noqa: SLF001  # it is one of us
+        return other
+
+    def _take(self, rows: Sequence[str]) -> None:
         codes = np.array([self._code.get(name, -1) for name in rows], dtype=np.int32)
         self._rows = np.flatnonzero(codes >= 0)  # rows that the model knows, and as which of its items
         self._items, self._count = codes[self._rows], len(rows)

@@ -35,7 +35,7 @@ class Dialled:
 
     def __init__(self, catalog: Catalog, vectors: NDArray[np.float32] | None, dials: Dials) -> None:
         self.catalog, self.vectors, self.dials = catalog, vectors, dials
-        self.exposure = np.zeros(len(catalog))
+        self.exposure = np.zeros(catalog.size)
         self._field = next((f.name for f in catalog.domain.fields.values() if f.kind == "list" and f.wish), "")
 
     def __call__(self, rows: Rows, scores: Floats, profile: Profile) -> NDArray[np.int64]:
@@ -65,7 +65,7 @@ class Dialled:
     def _mixes(self, rows: Rows) -> Floats:
         """Which values of the domain's first list field each row has, shape (rows, values)."""
         lists = self.catalog.values(self._field) if self._field else {}
-        found = np.zeros((len(self.catalog), max(1, len(lists))), dtype=np.bool_)
+        found = np.zeros((self.catalog.size, max(1, len(lists))), dtype=np.bool_)
         for column, having in enumerate(lists.values()):
             found[having, column] = True
         return found[rows].astype(np.float64)

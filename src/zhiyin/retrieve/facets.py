@@ -116,7 +116,7 @@ def _offers(catalog: Catalog, hard: Sequence[Wish], query: Query) -> list[Offer]
 
 def _shown_before(catalog: Catalog, query: Query) -> Mask:
     """The rows that may still be offered."""
-    free = np.ones(len(catalog), dtype=np.bool_)
+    free = catalog.there
     free[catalog.rows(query.exclude)] = False
     return free
 

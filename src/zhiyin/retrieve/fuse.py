@@ -95,7 +95,7 @@ class Retriever:
         }
         found |= self._personal(query, rows)
         if query.topic:
-            found["keyword"] = self.keywords.scores(query.topic, len(self.catalog), allowed=None if len(rows) == len(self.catalog) else rows)[rows] * self._described[rows]
+            found["keyword"] = self.keywords.scores(query.topic, self.catalog.size, allowed=None if len(rows) == len(self.catalog) else rows)[rows] * self._described[rows]
             dense = self._dense(query.topic, rows)
             found["dense"] = None if dense is None else dense * self._described[rows]
         return found | self._by_model(query, rows)
@@ -147,7 +147,7 @@ class Retriever:
         vector = self.embedder.query(text[:TOPIC])
         if self.index is None or len(rows) <= _NEAREST:
             return spread(cosine_scores(self.vectors, vector, rows))
-        near, cosines = self.index.search(vector, _NEAREST, allowed=None if len(rows) == len(self.catalog) else rows)
+        near, cosines = self.index.search(vector, _NEAREST, allowed=rows)  # always: the index may hold rows that a later change brought
         found = np.zeros(len(rows))
         found[np.searchsorted(rows, near)] = spread(cosines)
         return found

@@ -18,7 +18,8 @@ class Similarity:
 
     def __init__(self, catalog: Catalog, vectors: Vectors | None) -> None:
         self.catalog, self.vectors = catalog, vectors
-        self._size = len(catalog)
+        self._size, self._count = catalog.size, len(catalog)
+        self._there = None if self._size == self._count else np.flatnonzero(catalog.there)
         self._spreads: dict[str, float] = {}
         self._fields = [f.name for f in catalog.domain.fields.values() if f.kind in {"list", "category"} and f.wish]
         self._numbers = [f.name for f in catalog.domain.fields.values() if f.numeric and f.wish]
@@ -39,7 +40,8 @@ class Similarity:
         if self.vectors is None or cosines is None or not self.vectors[row].any():
             return shared
         cosine = cosines.astype(np.float64)
-        low, high = float(np.quantile(cosine[:1000], 0.5)), float(np.partition(cosine, -2)[-2]) if self._size > 1 else 1.0
+        there = cosine if self._there is None else cosine[self._there]
+        low, high = float(np.quantile(there[:1000], 0.5)), float(np.partition(there, -2)[-2]) if self._count > 1 else 1.0
         return np.asarray(0.5 * shared + 0.5 * np.clip((cosine - low) / max(high - low, 1e-9), 0.0, 1.0))
 
     def _spread(self, name: str) -> float:
@@ -59,7 +61,7 @@ class Similarity:
                 rows = lists.get(str(value))
                 if rows is None:
                     continue
-                weight = min(6.0, np.log(self._size / len(rows)) + 0.1) / max(1.0, len(values) ** 0.5)
+                weight = min(6.0, np.log(self._count / len(rows)) + 0.1) / max(1.0, len(values) ** 0.5)
                 score[rows] += weight
                 best += weight
         for name in self._numbers:

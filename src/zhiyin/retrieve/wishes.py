@@ -71,7 +71,7 @@ def _nearest(catalog: Catalog, wish: Wish) -> Floats:
     """The field's column; of a field with sizes, the size nearest to the amount."""
     if wish.field not in catalog.domain.variants:
         return catalog.numbers(wish.field)
-    best = np.full(len(catalog), np.nan)
+    best = np.full(catalog.size, np.nan)
     for row in map(int, np.flatnonzero(catalog.satisfies(wish))):
         values = [v[wish.field] for v in catalog.items[row].variants if wish.field in v] or [float(catalog.numbers(wish.field)[row])]
         best[row] = min(values, key=lambda v: abs(v - (wish.near or 0.0)))

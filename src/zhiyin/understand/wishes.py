@@ -240,9 +240,7 @@ class WishReader:
 
     def _occurs(self, field: Field, amount: float) -> bool:
         """Whether some item has exactly this number: tells 256 g of storage from 200 g of weight."""
-        if field.name in self.domain.variants:
-            return any(v.get(field.name) == amount for item in self.catalog.items[:2000] for v in item.variants)
-        return bool((self.catalog.numbers(field.name) == amount).any())
+        return self.catalog.occurs(field.name, amount)
 
     def _named_near(self, message: Message, q: Quantity, fields: Sequence[Field]) -> list[Field]:
         """Fields whose word stands near the amount (before it rather than after), or whose comparative it hangs on."""
