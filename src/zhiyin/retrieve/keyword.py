@@ -14,7 +14,9 @@ import os
 import shutil
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import tantivy
@@ -47,8 +49,10 @@ def words(text: str) -> list[str]:
 class KeywordIndex:
     """An inverted index of item texts by row. Searches see the last finished change, whole; changes come from one writer at a time."""
 
-    def __init__(self, index: tantivy.Index) -> None:
-        self._index = index
+    def __init__(self, index: tantivy.Index, shared: Path | None = None) -> None:
+        """Over an index; `shared` is where it lies if other processes read it too."""
+        self._index, self._shared = index, shared
+        self._own: TemporaryDirectory[str] | None = None  # of an index that is nobody else's, as long as it is used
         self._searcher = index.searcher()
 
     @classmethod
@@ -61,7 +65,7 @@ class KeywordIndex:
             return cls(_built(texts(), None))
         if path.exists():
             try:
-                return cls(_checked(path))
+                return cls(_checked(path), path)
             except _DAMAGE:
                 warn(f"the search index {path} was damaged or of an older layout; it is built again (nothing is lost)")
                 shutil.rmtree(path, ignore_errors=True)
@@ -73,7 +77,28 @@ class KeywordIndex:
             fresh.rename(path)
         except OSError:  # another process was faster: theirs is as good
             shutil.rmtree(fresh, ignore_errors=True)
-        return cls(tantivy.Index(_schema(), path=str(path)))
+        return cls(tantivy.Index(_schema(), path=str(path)), path)
+
+    def changed(self, put: Mapping[int, str], drop: Sequence[int] = ()) -> KeywordIndex:
+        """An index with texts put and rows dropped, for this process alone: searches of this one go on seeing what they saw, and what lies on disk stays as it is.
+
+        One is changed after the other: this one is not to be changed again. Raises `CacheError` where there is no room.
+        """
+        other = copy(self)
+        other._part()  # noqa: SLF001  # it is one of us
+        other.change(put, drop)
+        return other
+
+    def _part(self) -> None:
+        """Go on with a copy, where others read what is on disk."""
+        if self._shared is None:
+            return
+        try:
+            self._own = TemporaryDirectory(prefix="zhiyin-keywords-", ignore_cleanup_errors=True)
+            shutil.copytree(str(self._shared), self._own.name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.lock"))
+        except OSError as error:
+            raise CacheError(f"the search index cannot be copied for changes: {error.strerror}", hint="Make room in the folder for temporary files (TMPDIR)") from error
+        self._index, self._shared = tantivy.Index(_schema(), path=self._own.name), None
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)

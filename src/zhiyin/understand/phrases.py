@@ -121,6 +121,18 @@ class Phrasebook(Generic[T]):
         if self._longest.get(first, 0) < size:
             self._longest[first] = size
 
+    def put(self, phrase: str, meanings: Sequence[T]) -> None:
+        """Let a surface in key form mean these and nothing else; nothing at all without any."""
+        self.meanings.pop(phrase, None)
+        if meanings:
+            self.add_all(phrase, meanings)
+
+    def copied(self) -> Phrasebook[T]:
+        """Another one with the same meanings, to be changed by `put`."""
+        other: Phrasebook[T] = Phrasebook()
+        other.meanings, other._longest = dict(self.meanings), dict(self._longest)
+        return other
+
     def find(self, tokens: Sequence[Token], *, stems: bool = True) -> list[tuple[int, int, list[T]]]:
         """(first token, past the last, meanings) of the longest phrase at each place; the last word may be a plural."""
         found = []
@@ -155,19 +167,22 @@ def domain_phrases(catalog: Catalog) -> Phrasebook[Meaning]:
     return book
 
 
+def own_valued(domain: Domain) -> tuple[str, ...]:
+    """The fields whose values in the catalogue are words of the domain."""
+    return tuple(name for name, field in domain.fields.items() if field.wish and field.kind in {"list", "category"} and not (field.people or field.soft))
+
+
 def _add_all(book: Phrasebook[Meaning], pairs: Iterable[tuple[str, Meaning]]) -> None:
     for surface, meaning in pairs:
         book.add(surface, meaning)
 
 
 def _add_own_values(book: Phrasebook[Meaning], catalog: Catalog, domain: Domain) -> None:
-    for name, field in domain.fields.items():
-        if field.people or not field.wish or field.kind not in {"list", "category"} or field.soft:
-            continue
-        values = catalog.values(name)
+    for name in own_valued(domain):
+        field, values = domain.fields[name], catalog.values(name)
         if len(values) > _MAX_OWN_VALUES:
             continue
-        for value in values:
+        for value in sorted(values):  # of two spellings of a surface the first by alphabet has it, whatever the rows' order
             surfaces = {value, *field.values.get(value, {}).values()}
             for surface in surfaces:
                 known = book.meanings.get(key(surface), [])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from zhiyin.catalog.change import Change
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Domain
 from zhiyin.text import content_words, is_cjk
@@ -26,7 +28,7 @@ from zhiyin.understand.language import is_foreign, read_language
 from zhiyin.understand.linker import Linker
 from zhiyin.understand.message import Message, Opener, shown_by_words
 from zhiyin.understand.numbers import read_numbers
-from zhiyin.understand.phrases import AsksField, Compares, Describes, Mention, Names, Noun, People, Titles, domain_phrases
+from zhiyin.understand.phrases import AsksField, Compares, Describes, Mention, Names, Noun, People, Titles, domain_phrases, own_valued
 from zhiyin.understand.polarity import negated
 from zhiyin.understand.references import Reference, picks_of_several, points_at_one
 from zhiyin.understand.sentiment import read_sentiment
@@ -69,6 +71,16 @@ class RuleReader:
         self.wishes = WishReader(catalog)
         self._questions = _question_patterns(self.domain)
         self._zh_count = re.compile(_ZH_COUNT.format(counters="|".join(c for lex in self.domain.lexicons.values() for c in lex.counters) or "个"))
+
+    def changed(self, catalog: Catalog, change: Change) -> RuleReader:
+        """The reader of a catalogue after a change; this one stays as it is."""
+        made = copy(self)
+        made.catalog = catalog
+        made.book = book = domain_phrases(catalog) if change.revalued.intersection(own_valued(catalog.domain)) else self.book
+        made.linker = self.linker.changed(catalog, change, book.meanings)
+        made.open = Opener(book, made.linker, self.open.units)
+        made.wishes = WishReader(catalog)
+        return made
 
     def __call__(self, turn: Turn, state: State, /) -> Understanding:
         """What the turn means in this state; never raises for any text."""
