@@ -37,7 +37,7 @@ def number_of(item: Item | None, name: str) -> float:
 def values_of(item: Item | None, name: str) -> tuple[str, ...]:
     """A value field of an item, as posting lists name its values."""
     value: Value | None = item.attributes.get(name) if item else None
-    return () if value is None else tuple(str(v) for v in value) if isinstance(value, tuple) else (str(value),)
+    return () if value is None else tuple(dict.fromkeys(map(str, value))) if isinstance(value, tuple) else (str(value),)
 
 
 def sizes_of(item: Item, names: tuple[str, ...]) -> list[list[float]]:
@@ -74,9 +74,10 @@ def changed_postings(lists: Mapping[str, Rows], name: str, before: Touched, afte
     for value in (*come, *(v for v in gone if v not in come)):
         rows = made.get(value, np.empty(0, dtype=np.int32))
         if value in gone:
-            rows = rows[~np.isin(rows, gone[value])]
+            rows = np.delete(rows, np.searchsorted(rows, gone[value]))  # they are in it, and it is sorted
         if value in come:
-            rows = np.union1d(rows, np.array(come[value], dtype=np.int32))
+            more = np.sort(np.array(come[value], dtype=np.int32))
+            rows = np.insert(rows, np.searchsorted(rows, more), more)
         if len(rows):
             made[value] = rows
         else:

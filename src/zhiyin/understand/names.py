@@ -24,6 +24,7 @@ _PART = re.compile(r"(?:part|chapter|episode|volume|vol|book|season)\b|第")  # 
 _ARTICLE = re.compile(r"^(?:the|a|an) ")
 _KNOWN_BY_SURNAME = 0.5  # weight from which a surname alone may mean somebody
 _CLEAR = 1.5  # times the weight of the next one of that surname
+_SAME = 1e-9  # a difference of rounding
 _EVERYBODY = 0.02  # that each item adds to the weight of its people, besides its own
 
 
@@ -154,9 +155,16 @@ class NameTables:
 
     def _take(self, catalog: Catalog, change: Change) -> None:
         """Become the tables after a change, on a fresh copy: what is written to is copied first."""
-        self.catalog = catalog
-        phrases = self._take_titles(change)
-        phrases += self._take_people(change)
+        people = [f.name for f in catalog.domain.fields.values() if f.people]
+        before, self.catalog = self.catalog, catalog
+
+        def among(told: Callable[[Item], object]) -> Change:
+            """The rows of which something else is told, or something else speaks for them: prices change more often than names."""
+            rows = [row for row, item in change.after.items() if _differ(change.before[row], item, told) or abs(before.prior[row] - catalog.prior[row]) > _SAME]
+            return Change(before={row: change.before[row] for row in rows}, after={row: change.after[row] for row in rows})
+
+        phrases = self._take_titles(among(lambda item: (item.titles, item.aliases)))
+        phrases += self._take_people(among(lambda item: [item.attributes.get(f) for f in people]), people)
         words = Counter(self.words)
         for phrase, more in phrases:
             for word in phrase.split(" "):
@@ -169,11 +177,14 @@ class NameTables:
         """Titles of a change; phrases that came (1) and went (-1)."""
         prior, titles = self.catalog.prior, self.titles.copied()
         called = {row: _called(item) if item else {} for row, item in change.after.items()}
-        touched = dict.fromkeys(phrase for of in (called.values(), (_called(item) for item in change.before.values() if item)) for names in of for phrase in names)
+        rows_of: dict[str, list[int]] = {phrase: [] for item in change.before.values() if item for phrase in _called(item)}
+        for row, names in called.items():
+            for phrase in names:
+                rows_of.setdefault(phrase, []).append(row)
         moved: list[tuple[str, int]] = []
-        for phrase in touched:
+        for phrase, fresh in rows_of.items():
             had = titles.meanings.get(phrase, ())
-            rows = [row for row in had if row not in called] + [row for row, names in called.items() if phrase in names]
+            rows = [row for row in had if row not in called] + fresh
             if len(rows) > 1:
                 ranks = {row: (called.get(row) or _called(self.catalog.items[row]))[phrase] for row in rows}
                 rows.sort(key=lambda r, ranks=ranks: (ranks[r], -prior[r], r))  # type: ignore[misc]  # a default of a lambda
@@ -187,22 +198,20 @@ class NameTables:
     def _take_words(self, moved: Sequence[tuple[str, int]]) -> None:
         """Phrases of titles came and went."""
         by_word, chinese = dict(self.by_word), dict(self.chinese_titles)
-        before: dict[str, bool] = {}
+        came: dict[str, list[str]] = {}  # word -> its new phrases, none where it only loses some
+        gone = {phrase for phrase, more in moved if more < 0}
         for phrase, more in moved:
             if is_cjk(phrase):
-                chinese.pop(phrase, None)
-                if more > 0:
-                    chinese[phrase] = phrase.replace(" ", "")
+                _put(chinese, phrase, phrase.replace(" ", "") if more > 0 else "")
             for word in _telling(phrase):
-                before.setdefault(word, word in by_word)
-                left = [p for p in by_word.get(word, ()) if p != phrase]
-                _put(by_word, word, [*left, phrase] if more > 0 else left)
-        self.buckets = _rebucketed(self.buckets, {word: word in by_word for word, was in before.items() if was != (word in by_word)})
+                came.setdefault(word, []).extend([phrase] if more > 0 else [])
+        for word, phrases in came.items():
+            _put(by_word, word, [*(p for p in by_word.get(word, ()) if p not in gone), *phrases])
+        self.buckets = _rebucketed(self.buckets, {word: word in by_word for word in came if (word in by_word) != (word in self.by_word)})
         self.by_word, self.chinese_titles = by_word, chinese
 
-    def _take_people(self, change: Change) -> list[tuple[str, int]]:
+    def _take_people(self, change: Change, fields: Sequence[str]) -> list[tuple[str, int]]:
         """People of a change; phrases that came (1) and went (-1)."""
-        fields = [f.name for f in self.catalog.domain.fields.values() if f.people]
         touched = sorted({name for of in (change.before, change.after) for item in of.values() for f in fields for name in values_of(item, f)})
         prior = self.catalog.prior
         weights, surnames, people = dict(self.fields), dict(self.surnames), self.people.copied()
@@ -257,6 +266,10 @@ class NameTables:
             return False
         self.fields, self.surnames = fields, surnames
         return True
+
+
+def _differ(before: Item | None, after: Item | None, told: Callable[[Item], object]) -> bool:
+    return before is None or after is None or told(before) != told(after)
 
 
 def _called(item: Item) -> dict[str, int]:
