@@ -710,6 +710,42 @@ def test_what_is_not_known_to_be_true_of_phones_is_withheld(phones: Known, sente
     assert phones.unsupported(sentence, language)
 
 
+@pytest.mark.parametrize(
+    ("title", "sentence", "language"),
+    [
+        ("Bride of Frankenstein", "Frankenstein is a film from 1935.", "en"),
+        ("Bride of Frankenstein", "科学怪人是1935年的电影。", "zh"),
+    ],
+)
+def test_a_film_that_is_called_by_words_of_the_title_does_not_take_its_facts(films: Known, title: str, sentence: str, language: str) -> None:
+    item = _row(films.ground.catalog, title)
+    given = {"items": [item], "among": [item]}
+    assert films.unsupported(sentence, language, **given)[0] in sentence
+    assert films.unsupported(sentence.replace("科学怪人", "《科学怪人的新娘》").replace("Frankenstein", title), language, **given) == ()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "language"), [("The iPhone 11 has a 6.5 inch screen.", "en"), ("iPhone 11 屏幕6.5英寸。", "zh"), ("The iPhone 11 Pro has a 6.5 inch screen.", "en")]
+)
+def test_a_phone_whose_name_begins_the_title_does_not_take_its_facts(phones: Known, sentence: str, language: str) -> None:
+    item = _row(phones.ground.catalog, "iPhone 11 Pro Max")
+    given = {"items": [item], "among": [item]}
+    assert phones.unsupported(sentence, language, **given)
+    true = sentence.replace(" Pro has", " has").replace("iPhone 11", "iPhone 11 Pro Max")
+    assert phones.unsupported(true, language, **given) == ()
+
+
+def test_a_series_may_be_named(phones: Known) -> None:
+    item = _row(phones.ground.catalog, "iPhone 11 Pro Max")
+    assert phones.unsupported("The iPhone 11 Pro Max is a phone of the iPhone 11 series.", "en", items=[item], among=[item]) == ()
+
+
+def test_a_word_that_is_a_title_elsewhere_may_be_said_of_what_it_is(films: Known) -> None:
+    item = _row(films.ground.catalog, "The Rules of the Game")
+    assert "the game" in films.ground.of(item).rivals  # type: ignore[union-attr]
+    assert films.unsupported("The Rules of the Game is a film from 1939.", "en", items=[item], among=[item]) == ()
+
+
 @lines((NOTHING_EN, "en"), (NOTHING_ZH, "zh"))
 def test_small_talk_names_no_item_no_person_and_no_number(films: Known, sentence: str, language: str) -> None:
     assert films.unsupported(sentence, language, items=(), among=())

@@ -18,6 +18,7 @@ from zhiyin.types import Item, ItemId
 
 LATIN = re.compile(rf"[^\W_{CJK}]+(?:['’][^\W\d_{CJK}]+)*")
 _CJK_RUNS = re.compile(f"[{CJK}]+")
+_FIRST = re.compile(rf"[{CJK}]|[^\W_{CJK}]+(?:['’][^\W\d_{CJK}]+)*")
 _SHARED = 2  # descriptions a word must stand in before one row's use of it counts: what is planted in one row stays unsaid
 _VAGUE_ROLES = frozenset({"by", "with", "in it", "有"})
 _RUN = 6  # words in a row that a sentence may not share with the instructions
@@ -44,6 +45,7 @@ class Evidence:
     text: str  # its titles and values as one plain text, for Chinese; texts of the row are no values
     people: Mapping[str, frozenset[str]]  # a person's surfaces, plain -> the fields they stand in
     numbers: Mapping[str, tuple[float, ...]]  # numeric field -> its values, of every size
+    rivals: tuple[str, ...] = ()  # what other items are called in words of its titles: "Alien" beside "Alien Resurrection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ class Ground:
         return self._of(item) if item in self.catalog.row else None
 
     def warm(self) -> None:
-        """Counts the words of the descriptions, so that the first sentence does not wait."""
-        len(self.shared)
+        """Counts the words of the descriptions and lists the titles, so that the first sentence does not wait."""
+        len(self.shared), len(self.called)
 
     @cached_property
     def shared(self) -> frozenset[str]:
@@ -78,6 +80,25 @@ class Ground:
         for item in [i for i in self.catalog.items if i.texts][:_READ]:
             counts.update({w for text in item.texts.values() for w in words_of(text)})
         return frozenset(w for w, n in counts.items() if n >= _SHARED)
+
+    @cached_property
+    def called(self) -> Mapping[str, Mapping[str, frozenset[str]]]:
+        """What all items are called, plain, by the first word or Chinese character, each with its words; no words where it has Chinese in it."""
+        found: dict[str, dict[str, frozenset[str]]] = {}
+        for item in self.catalog.items:
+            for surface in (plain(t) for t in (*item.titles.values(), *item.aliases)):
+                if m := _FIRST.search(surface):
+                    found.setdefault(m[0], {})[surface] = frozenset(() if is_cjk(surface) else LATIN.findall(surface))
+        return found
+
+    def _rivals(self, own: Iterable[str], values: Iterable[str]) -> tuple[str, ...]:
+        """Other items' names that are made of this one's, so that its words alone would let them pass for it."""
+        mine = frozenset(own)
+        words = frozenset(w for surface in mine for w in LATIN.findall(surface))
+        near = [named for first in {m[0] for s in mine for m in _FIRST.finditer(s)} if (named := self.called.get(first))]
+        found = {s for named in near for s, parts in named.items() if (words >= parts if parts else len(s) > 1 and any(s in surface for surface in mine))} - mine
+        said = self.talk | plain_words("en") | plain_words("zh") | {v for v in values if not any(s.startswith(v) for s in mine)}  # "iPhone 11" is a value of the 11 Pro
+        return tuple(sorted(found - said, key=lambda s: (-len(s), s)))
 
     @cached_property
     def talk(self) -> frozenset[str]:
@@ -141,6 +162,7 @@ class Ground:
             text=plain("\n".join(values)),
             people={surface: frozenset(fields) for surface, fields in people.items()},
             numbers=self._numbers(item),
+            rivals=self._rivals((plain(t) for t in titles), (plain(v) for v in values[len(titles) :])),
         )
 
     def _numbers(self, item: Item) -> dict[str, tuple[float, ...]]:
@@ -181,7 +203,7 @@ def first_surface(evidence: Iterable[Evidence], text: str) -> list[tuple[int, in
     taken: list[tuple[int, int, ItemId]] = []
     surfaces = sorted(((s, e.item.id) for e in evidence for s in e.surfaces), key=lambda p: -len(p[0]))
     for surface, item in surfaces:
-        for m in re.finditer(_whole(surface), text):
+        for m in re.finditer(whole(surface), text):
             if not any(m.start() < end and start < m.end() for start, end, _ in taken):
                 taken.append((m.start(), m.end(), item))
     return sorted(taken)
@@ -226,7 +248,7 @@ def distinct(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _whole(surface: str) -> str:
+def whole(surface: str) -> str:
     """A pattern that finds a name but not inside a longer word; spaces within may be missing (荣耀400)."""
     body = r"\s*".join(re.escape(part) for part in surface.split())
     edge = rf"[^\W_{CJK}]"

@@ -14,10 +14,10 @@ import numpy as np
 
 from zhiyin.llm import Claim
 from zhiyin.ports import Claims
-from zhiyin.reply.evidence import LATIN, Evidence, Ground, Stretch, distinct, first_surface, masked, plain_words, stretches, word_runs, words_of
+from zhiyin.reply.evidence import LATIN, Evidence, Ground, Stretch, distinct, first_surface, masked, plain_words, stretches, whole, word_runs, words_of
 from zhiyin.reply.sentences import heads
 from zhiyin.reply.shape import MARKS, misshapen
-from zhiyin.text import CJK, plain, segment, stem
+from zhiyin.text import CJK, is_cjk, plain, segment, stem
 from zhiyin.types import ItemId, Op, Wish
 
 _RUNS = re.compile(f"[{CJK}]+")
@@ -35,6 +35,7 @@ _RELATION = re.compile(
 _CREDITED = re.compile(r"(?:\b(?:by|with|from|stars?|starring|and)|[,&、，和与由是])\s*$")
 _TOLD_OF = re.compile(r"(?:\b(?:about|follow(?:s|ing)?)|关于|[讲描][述写绘]?了?)\s*$")
 _CREDITS = re.compile(r"\s*(?:'s\b|and\b|[,&、和与的]|\d{4}年的)")
+_SERIES = re.compile(r"\s*(?:series|line|family|系列)")
 _LEFT_BEHIND = re.compile(r"(?:\bthan|比)\s*(?:the\s+)?[《\"“]?$")  # "A is cheaper than B" says nothing else of B
 _TOWARD = {Op.LT: "lowest", Op.LE: "lowest", Op.GT: "highest", Op.GE: "highest"}
 _HE = re.compile(r"(?:he|she|they|who)\b|[他她]|(?:i|we|you|zhiyin|我们?|你|知音)\s*(?:have |had |also |曾|也)?(?:made|directed|played|starred|wrote|导演|执导|主演|出演|拍)")
@@ -89,6 +90,7 @@ class Judge:
         wrong += self._roles(text, groups, sentence)
         wrong += self._relations(text, titles)
         wrong += self._budget(text)
+        wrong += self._mistaken(sentence, text, spans, good)
         compared = any(c.kind in {"order", "quality"} and (c.start, c.end) in good for c in claims)
         good += [m.span() for place in good if (m := _LONG.match(text, place[1])) and any(c.kind == "number" and (c.start, c.end) == place for c in claims)]
         wrong += [w for w in self._rest(sentence, [*spans, *echoed, *good, *bad], groups) if not (compared and w in _THAN)]
@@ -306,6 +308,16 @@ class Judge:
         """A budget can be kept only where the user named one."""
         if not any(self.ground.domain.fields[w.field].kind == "money" for w in self.wishes if w.field in self.ground.domain.fields):
             yield from (m[0] for m in _BUDGET.finditer(text))
+
+    def _mistaken(self, sentence: str, text: str, titles: Sequence[tuple[int, int]], values: Sequence[tuple[int, int]]) -> Iterable[str]:
+        """Titles of other items that are made of words of these ones' titles, where they stand neither within one of these nor for a value."""
+        for rival in dict.fromkeys(r for e in self.items for r in e.rivals):
+            begins = any(s.startswith(rival) for e in self.items for s in e.surfaces)
+            for m in re.finditer(whole(rival), text):
+                named = is_cjk(rival) or " " in rival or not sentence[m.start()].islower()  # "a dark thriller" does not name "Dark"
+                value = _inside(m.span(), values) and (not begins or _SERIES.match(text, m.end()))
+                if named and not value and not _inside(m.span(), titles):
+                    yield sentence[m.start() : m.end()]
 
     # --- every other word ---
 
