@@ -27,7 +27,7 @@ _BATCH = 32
 
 def learn_from_logs(domain: str | None, *, ltr: bool, sequential: bool, seed: int, fresh: bool, as_json: bool) -> int:
     """Train a domain's recommender on its installed ratings and imported events; exit status 4 if there are none."""
-    from zhiyin.bootstrap import item_vectors
+    from zhiyin.vectors import item_vectors
 
     settings = read_settings(domain=domain)
     catalog, _ = load_catalog(read_pack(find_pack(settings.domain)), settings.cache, warn=_say, data=settings.data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -81,7 +82,7 @@ class VectorFile:
     def write(self, keys: NDArray[np.uint64], vectors: Floats) -> None:
         """Keep these vectors, replacing the file in one step."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = self.path.with_suffix(".part.npz")
+        scratch = self.path.with_suffix(f".{os.getpid()}.part.npz")  # several workers may embed the same changes
         packed = np.clip(np.rint(vectors * _SCALE), -127, 127).astype(np.int8)
         np.savez(scratch, keys=keys, vectors=packed)
         scratch.replace(self.path)

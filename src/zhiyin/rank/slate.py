@@ -27,6 +27,13 @@ class Ranker:
         self.dialled = None if dials is None or dials.off else Dialled(catalog, vectors, dials)
         self.reasons = ReasonFinder(catalog)
 
+    def over(self, catalog: Catalog, vectors: NDArray[np.float32] | None) -> Ranker:
+        """The ranker of a catalogue after a change, with what the dials remember."""
+        made = Ranker(catalog, vectors, self.dialled.dials if self.dialled else None)
+        if made.dialled is not None and self.dialled is not None:
+            made.dialled.exposure[: len(self.dialled.exposure)] = self.dialled.exposure
+        return made
+
     def __call__(self, query: Query, pool: Pool, evidence: Evidence | None = None) -> Slate:
         """At most `query.limit` candidates, best first; each satisfies every hard wish. `evidence` tells which likes rows owe their place to."""
         if len(pool.rows) == 0:

@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 
+from zhiyin.catalog.change import Change
 from zhiyin.catalog.columns import Catalog
 from zhiyin.prompting.untrusted import suspicious
 from zhiyin.reply.wording import Wording
@@ -73,23 +74,46 @@ class Ground:
         """Counts the words of the descriptions and lists the titles, so that the first sentence does not wait."""
         len(self.shared), len(self.called)
 
+    def changed(self, catalog: Catalog, wording: Wording, change: Change) -> Ground:
+        """The ground of a catalogue after a change; this one stays as it is."""
+        made = Ground(catalog, wording)
+        if not {"told", "bearers", "called"} <= self.__dict__.keys():
+            return made  # nothing was counted yet
+        made.told, made.bearers = self.told.copy(), self.bearers.copy()
+        before, after = ([item for item in items.values() if item] for items in (change.before, change.after))
+        for item in before:
+            made.told.subtract(_described(item))
+            made.bearers.subtract(_surfaces(item))
+        for item in after:
+            made.told.update(_described(item))
+            made.bearers.update(_surfaces(item))
+        made.called = dict(self.called)
+        for first, surfaces in _by_first({s for item in (*before, *after) for s in _surfaces(item)}).items():
+            made.called[first] = {s: words for s, words in {**self.called.get(first, {}), **surfaces}.items() if made.bearers[s] > 0}
+        return made
+
+    @cached_property
+    def told(self) -> Counter[str]:
+        """How many items' descriptions use a word."""
+        counts: Counter[str] = Counter()
+        for item in [item for row in sorted(self.catalog.row.values()) if (item := self.catalog.items[row]).texts][:_READ]:
+            counts.update(_described(item))
+        return counts
+
     @cached_property
     def shared(self) -> frozenset[str]:
         """Words that at least two items' descriptions use."""
-        counts: Counter[str] = Counter()
-        for item in [i for i in self.catalog.items if i.texts][:_READ]:
-            counts.update({w for text in item.texts.values() for w in words_of(text)})
-        return frozenset(w for w, n in counts.items() if n >= _SHARED)
+        return frozenset(w for w, n in self.told.items() if n >= _SHARED)
 
     @cached_property
-    def called(self) -> Mapping[str, Mapping[str, frozenset[str]]]:
+    def bearers(self) -> Counter[str]:
+        """How many items are called so, plain."""
+        return Counter(surface for row in self.catalog.row.values() for surface in _surfaces(self.catalog.items[row]))
+
+    @cached_property
+    def called(self) -> dict[str, Mapping[str, frozenset[str]]]:
         """What all items are called, plain, by the first word or Chinese character, each with its words; no words where it has Chinese in it."""
-        found: dict[str, dict[str, frozenset[str]]] = {}
-        for item in self.catalog.items:
-            for surface in (plain(t) for t in (*item.titles.values(), *item.aliases)):
-                if m := _FIRST.search(surface):
-                    found.setdefault(m[0], {})[surface] = frozenset(() if is_cjk(surface) else LATIN.findall(surface))
-        return found
+        return dict(_by_first(self.bearers))
 
     def _rivals(self, own: Iterable[str], values: Iterable[str]) -> tuple[str, ...]:
         """Other items' names that are made of this one's, so that its words alone would let them pass for it."""
@@ -172,6 +196,25 @@ class Ground:
                 known = [float(v) for v in item.values(name) if isinstance(v, int | float)]
                 found[name] = tuple(dict.fromkeys([*known, *(float(v[name]) for v in item.variants if name in v)]))
         return found
+
+
+def _described(item: Item) -> set[str]:
+    """The words of an item's descriptions."""
+    return {w for text in item.texts.values() for w in words_of(text)}
+
+
+def _surfaces(item: Item) -> set[str]:
+    """What an item is called, plain."""
+    return {plain(title) for title in (*item.titles.values(), *item.aliases)}
+
+
+def _by_first(surfaces: Iterable[str]) -> dict[str, dict[str, frozenset[str]]]:
+    """Surfaces by their first word or Chinese character, each with its words."""
+    found: dict[str, dict[str, frozenset[str]]] = {}
+    for surface in surfaces:
+        if m := _FIRST.search(surface):
+            found.setdefault(m[0], {})[surface] = frozenset(() if is_cjk(surface) else LATIN.findall(surface))
+    return found
 
 
 def words_of(text: str) -> set[str]:
