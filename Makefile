@@ -35,7 +35,7 @@ demo-phones: $(VENV)/.runtime page
 PAGE := src/zhiyin/web/static/index.html
 page: $(PAGE)
 
-$(PAGE): $(shell find web/src web/public web/*.html web/*.ts web/package.json -type f 2>/dev/null)
+$(PAGE): $(shell find web/src web/public web/*.html web/*.ts web/*.mjs web/package.json -type f 2>/dev/null)
 	@command -v npm >/dev/null || { echo "The pages are built with npm (Node.js 20 or newer); on Debian: apt-get install nodejs npm"; exit 1; }
 	@cd web && npm ci --no-audit --no-fund --silent && npm run --silent build
 	@touch $@

@@ -1,5 +1,5 @@
 import { render } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { App } from "./chat/app";
 import style from "./chat/chat.css?inline";
 import { Chat } from "./chat/store";
@@ -14,6 +14,9 @@ const home = script ? new URL(script.src).origin : "";
 function Launcher({ chat, root }: { chat: Chat; root: HTMLElement }) {
   const [open, set] = useState(false);
   const w = chat.words.value;
+  useEffect(() => {
+    if (open) root.querySelector("textarea")?.focus();
+  }, [open]);
   return (
     <>
       {open ? <div class="window" role="dialog" aria-label={w.name} onKeyDown={(event) => event.key === "Escape" && !chat.busy.value && !event.defaultPrevented && !root.querySelector("dialog[open]") && set(false)}><App chat={chat} root={root} /></div> : null}

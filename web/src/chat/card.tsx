@@ -98,8 +98,8 @@ interface ActsProps { chat: Chat; turn: Turn; card: Card; name: string; opinion:
 
 function Acts({ chat, turn, card, name, opinion, saved, inTray, w }: ActsProps) {
   const [asking, ask] = useState(false);
-  const toggle = (sign: Sign, label: string, pressed: boolean, act: () => void, worded = false) => (
-    <button type="button" class={worded ? "act worded" : "act"} aria-pressed={pressed} aria-label={`${label}: ${name}`} title={label} onClick={act}>
+  const toggle = (sign: Sign, label: string, pressed: boolean, act: () => void, worded = false, expanded?: boolean) => (
+    <button type="button" class={worded ? "act worded" : "act"} aria-pressed={pressed} aria-expanded={expanded} aria-label={`${label}: ${name}`} title={label} onClick={act}>
       <Icon sign={sign} />{worded ? <span>{label}</span> : null}
     </button>
   );
@@ -116,7 +116,7 @@ function Acts({ chat, turn, card, name, opinion, saved, inTray, w }: ActsProps) 
     <>
       <div class="acts" role="group" aria-label={name}>
         {toggle("like", w.like, opinion === "like", () => { ask(false); chat.judge(turn, card, "like"); }, true)}
-        {toggle("dislike", w.dislike, opinion === "dislike", dislike, true)}
+        {toggle("dislike", w.dislike, opinion === "dislike", dislike, true, asking)}
         {toggle("save", w.save, saved, () => chat.judge(turn, card, "favourite"))}
         {toggle("skip", w.skip, opinion === "skip", () => { ask(false); chat.judge(turn, card, "skip"); })}
         {toggle("compare", w.compare, inTray, () => chat.toggleTray(card))}

@@ -29,7 +29,7 @@ function ChipView({ chat, chip, wish }: { chat: Chat; chip: Chip; wish: Wish | u
   return (
     <div class={hard ? "chip" : "chip soft"}>
       {wish ? (
-        <button type="button" class="firm" aria-pressed={hard} aria-label={`${w.must}: ${chip.label}`} title={hard ? `${w.must} · ${w.toNice}` : `${w.nice} · ${w.toMust}`} onClick={() => void chat.harden(chip, wish)}>
+        <button type="button" class="firm" aria-label={`${hard ? w.must : w.nice}: ${chip.label} (${hard ? w.toNice : w.toMust})`} title={hard ? w.toNice : w.toMust} onClick={() => void chat.harden(chip, wish)}>
           {hard ? w.must : w.nice}
         </button>
       ) : null}

@@ -27,6 +27,11 @@ describe("the facts of a card", () => {
     expect(factsOf(phone, "zh").key.map((fact) => fact.parts[0]?.text)).toEqual(["OPPO", "6.8 英寸", "7,000 毫安时"]);
     expect(factsOf(film, "en").price).toBeNull();
   });
+  it("are marked by their evidence where the reasons were worded in the other language", () => {
+    const asked = { ...film, reasons: [{ text: "动作（你说“动作片”）", kind: "wish", evidence: { field: "genres", value: ["Action"] } }] };
+    expect(marked(asked, "en")).toEqual(["Action"]);
+    expect(marked(asked, "zh")).toEqual(["动作"]);
+  });
   it("are the attributes as they are where the domain has no wording", () => {
     expect(factsOf({ ...film, facts: {}, reasons: [] }, "en").key.map((fact) => fact.parts.map((part) => part.text).join(", "))).toEqual(["1999", "Sci-Fi, Action"]);
   });

@@ -1,6 +1,6 @@
 // What a card says of its item, and which of it the user asked for.
 
-import { type Lang, number, price } from "../shared/format";
+import { type Lang, languageOf, number, price } from "../shared/format";
 import type { Card, Value } from "./types";
 
 export interface Part { text: string; matched: boolean }
@@ -42,11 +42,12 @@ export function factsOf(card: Card, lang: Lang): Facts {
   const wished = card.reasons.filter((reason) => reason.kind === "wish");
   const heads = new Set(wished.map((reason) => head(reason.text)).filter(Boolean));
   const heldParts = new Set([...heads].flatMap((text) => text.split(SEPARATOR)));
+  const held = new Set(wished.flatMap((reason) => (Array.isArray(reason.evidence.value) ? reason.evidence.value.map(String) : []))); // for reasons worded in the other language
   const amount = priceOf(card, lang, wished.some((reason) => reason.evidence.field === "price"));
   const lines = (card.facts?.[lang] ?? plainFacts(card, lang)).filter((line) => !(amount && isPrice(line, card)));
-  const facts = lines.map((line) => ({ line, parts: line.split(SEPARATOR).map((text) => ({ text, matched: heads.has(line) || heldParts.has(text) })) }));
+  const facts = lines.map((line) => ({ line, parts: line.split(SEPARATOR).map((text) => ({ text, matched: heads.has(line) || heldParts.has(text) || held.has(text) })) }));
   const told = new Set(facts.flatMap((fact) => [fact.line, ...fact.parts.map((part) => part.text)]));
-  const others = [...heldParts].filter((text) => !told.has(text) && !(amount && isPrice(text, card))).map((text) => ({ parts: [{ text, matched: true }] }));
+  const others = [...heldParts].filter((text) => !told.has(text) && (lang === "zh" || languageOf(text) === "en") && !(amount && isPrice(text, card))).map((text) => ({ parts: [{ text, matched: true }] }));
   const matched = facts.filter((fact) => fact.parts.some((part) => part.matched));
   const filling = facts.filter((fact) => !matched.includes(fact)).slice(0, Math.max(0, KEY - matched.length));
   const shown = facts.filter((fact) => matched.includes(fact) || filling.includes(fact));

@@ -15,9 +15,7 @@ export function Dialog({ title, closing, close, kind = "", children }: Props) {
   const box = useRef<HTMLDialogElement>(null);
   const name = useId();
   useEffect(() => {
-    const dialog = box.current;
-    dialog?.showModal();
-    return () => dialog?.close();
+    box.current?.showModal(); // it is closed by being taken away; close() then would tell the next panel to close
   }, []);
   return (
     <dialog ref={box} class={`dialog ${kind}`} aria-labelledby={name} onClose={close} onClick={(event) => event.target === box.current && box.current?.close()}>
