@@ -21,13 +21,14 @@ from rich.progress import Progress
 
 from grown import SEED, Drawn, grow, random_vectors
 from zhiyin.backends import open_embedder
-from zhiyin.bootstrap import Finder, build
+from zhiyin.bootstrap import build
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Domain
 from zhiyin.catalog.load import item_text, load_catalog
 from zhiyin.catalog.pack import find_pack, read_pack
 from zhiyin.embedders.cached import CachedEmbedder
 from zhiyin.engine import Engine
+from zhiyin.living import Finder
 from zhiyin.ports import Embedder
 from zhiyin.rank.slate import Ranker
 from zhiyin.reply.presenter import Presenter

@@ -9,6 +9,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -98,7 +99,7 @@ class _Way:
 
 
 class Engine:
-    """Conversations over one catalogue. All parts come from outside: see `bootstrap.py`. Without `advice` no model has a say in what is shown."""
+    """Conversations over one catalogue. All parts come from outside: see `bootstrap.py`; they may be exchanged between turns. Without `advice` no model has a say in what is shown."""
 
     def __init__(
         self,
@@ -134,7 +135,7 @@ class Engine:
         terms = _Terms(session=turn.session, user=turn.user, time=turn.time, limit=limit, filters=filters, personal=personal)
         event = Heard(turn=turn, understanding=self.understand(turn, state))
         watch.lap("understand")
-        async with aclosing(self._reply(live, event, terms, watch)) as parts:
+        async with aclosing(Engine._reply(copy(self), live, event, terms, watch)) as parts:  # a turn keeps the parts it began with
             async for part in parts:
                 yield part
 
@@ -148,7 +149,7 @@ class Engine:
         if strange := [i for i in (*edit.removed, *(w.id for w in edit.changed)) if i not in known]:
             raise ControlError(f"there is no wish {strange[0]!r}", hint=f"Wishes now are {', '.join(sorted(known)) or 'none'}")
         terms = _Terms(session=session, user=user, time=edit.time, limit=limit, filters=filters, personal=personal)
-        async with aclosing(self._reply(live, edit, terms, watch)) as parts:
+        async with aclosing(Engine._reply(copy(self), live, edit, terms, watch)) as parts:
             async for part in parts:
                 yield part
 
@@ -315,7 +316,8 @@ class Engine:
         state, read = live.state, live.read
         fresh = await self.store.events(session, after=read)
         if fresh and live.read == read:  # else another turn of this session has read them meanwhile
-            live.state, live.read = self.present.known(replay(fresh, state)), read + len(fresh)
+            live.state, live.read = replay(fresh, state), read + len(fresh)
+        live.state = self.present.known(live.state)  # each time: the catalogue may have changed
         return live
 
     async def _reread(self, user: UserId) -> None:

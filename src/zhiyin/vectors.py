@@ -44,7 +44,7 @@ class ItemVectors:
         self._keys = np.array([text_key(text) for text in texts], dtype=np.uint64)
         self._rows, found, self._ours = _kept(domain, self._keys, embedder, cache, warn)
         self._waiting = {row: texts[row] for row in np.flatnonzero(~found).tolist()}
-        self._one, self._warn = threading.Lock(), warn
+        self._one, self._filling, self._warn = threading.Lock(), threading.Lock(), warn
 
     @property
     def array(self) -> Vectors:
@@ -64,12 +64,15 @@ class ItemVectors:
         self._warn(f"embedding {self.waiting} items in the background; answers come without waiting and get better")
         threading.Thread(target=self.fill, name="embed", daemon=True).start()
 
-    def fill(self) -> None:
-        """Embed all that waits, and keep it on disk."""
-        if self.waiting:
-            while len(self.embed()):
-                pass
-            self.keep()
+    def fill(self, tell: Callable[[NDArray[np.int64]], None] = lambda _: None) -> None:
+        """Embed all that waits, telling of rows as they have their vector, and keep it on disk; nothing where that is being done already."""
+        while self.waiting and self._filling.acquire(blocking=False):
+            try:
+                while len(rows := self.embed()):
+                    tell(rows)
+                self.keep()
+            finally:
+                self._filling.release()
 
     def embed(self) -> NDArray[np.int64]:
         """Embed some of what waits; which rows have a vector now."""

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from zhiyin.backends import open_sources
-from zhiyin.bootstrap import Finder, build
+from zhiyin.bootstrap import build
 from zhiyin.catalog.load import item_text
 from zhiyin.embedders.hashing import HashingEmbedder
 from zhiyin.interactions import Interactions
 from zhiyin.learn.behaviour import Behaviour
 from zhiyin.learn.recommender import Recommender
+from zhiyin.living import Finder
 from zhiyin.profile import read_profile
 from zhiyin.rank.slate import Ranker
 from zhiyin.reply.wording import Wording

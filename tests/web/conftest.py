@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -15,7 +16,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from zhiyin.backends import Stores
-from zhiyin.bootstrap import App, Finder
+from zhiyin.bootstrap import App
 from zhiyin.catalog.clean import Report
 from zhiyin.catalog.load import item_text
 from zhiyin.embedders.cached import CachedEmbedder
@@ -23,17 +24,15 @@ from zhiyin.embedders.hashing import HashingEmbedder
 from zhiyin.engine import Engine
 from zhiyin.live.bus import LocalBus
 from zhiyin.live.limits import LocalLimiter
-from zhiyin.rank.slate import Ranker
+from zhiyin.living import Living, View
 from zhiyin.reply.presenter import Presenter
-from zhiyin.reply.speaker import TemplateSpeaker
-from zhiyin.reply.wording import Wording
-from zhiyin.retrieve.fuse import Retriever
 from zhiyin.retrieve.keyword import KeywordIndex
 from zhiyin.settings import HttpSettings, Settings
 from zhiyin.stores.memory import MemoryStore
 from zhiyin.testing import tiny_catalog
 from zhiyin.types import Notice
 from zhiyin.understand.rules import RuleReader
+from zhiyin.vectors import ItemVectors
 from zhiyin.web.app import create_app
 from zhiyin.web.callers import new_visitor
 from zhiyin.web.keys import Scope
@@ -59,24 +58,26 @@ class Clock:
         self.ahead += timedelta(**by)
 
 
-def lamps(store: MemoryStore, clock: Callable[[], datetime]) -> App:
+def lamps(store: MemoryStore, clock: Callable[[], datetime], cache: Path) -> App:
     """The application over the nine lamps, put together as `bootstrap.build` does it."""
     catalog = tiny_catalog()
     texts = [item_text(item, catalog.domain) for item in catalog.items]
     embedder = CachedEmbedder(HashingEmbedder())
-    vectors = embedder.passages(texts)
-    wording = Wording(catalog)
-    templates = TemplateSpeaker(catalog, wording)
+    vectors = ItemVectors(catalog.domain, texts, embedder, cache, pytest.fail)
+    vectors.start()
+    view = View.over(RuleReader(catalog, None, embedder.query), embedder, vectors.array, KeywordIndex.open(lambda: texts))
     engine = Engine(
-        understand=RuleReader(catalog, None, embedder.query),
-        find=Finder(catalog, Retriever(catalog, embedder, vectors, KeywordIndex.open(lambda: texts)), Ranker(catalog, vectors)),
-        speak=templates,
-        present=Presenter(templates, wording, (Notice(code="no_model"),)),
+        understand=view.reader,
+        find=view.finder,
+        speak=view.templates,
+        present=Presenter(view.templates, view.wording, (Notice(code="no_model"),)),
         store=store,
         clock=clock,
     )
     stores = Stores(log=store, archive=store, records=store)
-    return App(engine=engine, domain=catalog.domain, catalog=catalog, report=Report(rows=9, items=9), wording=wording, embedder=embedder, embedded=9, stores=stores)
+    app = App(engine=engine, domain=catalog.domain, catalog=catalog, report=Report(rows=9, items=9), wording=view.wording, embedder=embedder, embedded=9, stores=stores)
+    app.living = Living(view, vectors, app.settle)
+    return app
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +122,7 @@ class House:
 
 @asynccontextmanager
 async def opened(settings: Settings, store: MemoryStore, clock: Clock) -> AsyncGenerator[Service, None]:
-    app = lamps(store, clock)
+    app = lamps(store, clock, settings.cache)
     async with service_over(app, app.stores, LocalBus(), LocalLimiter(clock.seconds), settings) as service:
         yield service
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from conftest import House, lamps, opened
+from conftest import House, opened
 from zhiyin.errors import StoreError
 from zhiyin.records import Record
 from zhiyin.settings import Settings
 from zhiyin.stores.memory import MemoryStore
+from zhiyin.testing import tiny_catalog
 from zhiyin.types import Call, Candidate, Done, ItemId, Offer, Op, Wish
 from zhiyin.web.app import create_app
 from zhiyin.web.metrics import Metrics
@@ -108,7 +109,7 @@ def test_a_turn_is_counted_by_act_stage_and_trouble() -> None:
 
 def test_a_slate_that_is_there_is_not_counted_as_empty() -> None:
     metrics = Metrics()
-    item = lamps(MemoryStore(), lambda: None).catalog.item(ItemId("glow"))
+    item = tiny_catalog().item(ItemId("glow"))
     metrics.turn(Done(text=""), "recommend", (Candidate(item=item, score=1.0),))
     metrics.turn(Done(text=""), "chat", ())
     assert "zhiyin_empty_slates_total 0.0" in metrics.exposition().decode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from string import ascii_uppercase
 
@@ -53,6 +54,12 @@ class ModelRanker:
         for language in Language:  # a prompt without these slots is told of at the start, not in a turn
             prompts.render("rank", language, dict.fromkeys(("said", "wishes", "rows"), ""))
         self._tells = True  # until the back end answers without probabilities
+
+    def over(self, catalog: Catalog, describe: Describe) -> ModelRanker:
+        """The same for a catalogue after a change."""
+        made = copy(self)
+        made.catalog, made.describe = catalog, describe
+        return made
 
     async def __call__(self, turn: Turn, query: Query, slate: Slate, trace: Trace, /) -> Slate:
         """The same candidates with `probability`, in the mixed order; the same object where the model has no say."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,6 +43,12 @@ class Blurbs:
         self.path, self.rows = path, rows
         self._kept: dict[tuple[ItemId, str], Blurb] = {}
         self._read()
+
+    def over(self, rows: Rows) -> Blurbs:
+        """The same texts for a catalogue after a change; what one of them keeps the other has."""
+        made = copy(self)
+        made.rows = rows
+        return made
 
     def of(self, item: Item, language: str) -> Blurb | None:
         """The item's blurb, if there is one of the row as it is now and the row has no description of its own."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from zhiyin.llm import Trace
 from zhiyin.reply.blurbs import Blurbs
+from zhiyin.reply.rows import Rows
 from zhiyin.reply.speaker import TemplateSpeaker
 from zhiyin.reply.wording import Wording
 from zhiyin.types import Act, Done, Item, Notice, Question, Slate, State
@@ -18,6 +19,10 @@ class Presenter:
     def __init__(self, speaker: TemplateSpeaker, wording: Wording, standing: tuple[Notice, ...] = (), model: str = "", blurbs: Blurbs | None = None) -> None:
         self.speaker, self.wording, self.model, self.blurbs = speaker, wording, model, blurbs
         self.standing = standing  # notices of every reply: no model, a stand-in embedder
+
+    def over(self, speaker: TemplateSpeaker, wording: Wording) -> Presenter:
+        """The same for a catalogue after a change."""
+        return Presenter(speaker, wording, self.standing, self.model, self.blurbs.over(Rows(wording)) if self.blurbs else None)
 
     def slate(self, slate: Slate, state: State, /) -> Slate:
         """The slate with its reasons worded in the state's language, and a blurb where a row has no description in it."""
@@ -40,7 +45,8 @@ class Presenter:
         """The state without what this catalogue does not have: a session may have begun over another one."""
         fields, row = self.wording.domain.fields, self.wording.catalog.row
         wishes = tuple(w for w in state.wishes if w.field in fields)
-        slate, focus, basis = (tuple(i for i in ids if i in row) for ids in (state.slate, state.focus, state.basis))
+        focus, basis = (tuple(i for i in ids if i in row) for ids in (state.focus, state.basis))
+        slate = state.slate if any(i in row for i in state.slate) else ()  # whole: "the second one" counts what was shown, gone or not
         return replace(state, wishes=wishes, slate=slate, focus=focus, basis=basis, question=state.question if state.question in fields else "")
 
     def done(self, act: Act, state: State, text: str, latency_ms: Mapping[str, float], trace: Trace, /) -> Done:

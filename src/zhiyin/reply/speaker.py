@@ -21,7 +21,7 @@ from zhiyin.types import Act, Candidate, Item, Notice, Op, Query, Question, Slat
 Texts = Mapping[str, Mapping[str, Sequence[str]]]
 _SHOWN_FACTS = 3
 _MAX_REASONS_SAID = 2
-_SAID_NOTICES = frozenset({"out_of_range", "implausible", "converted", "unknown_title", "truncated", "too_many", "not_checked"})
+_SAID_NOTICES = frozenset({"out_of_range", "gone", "implausible", "converted", "unknown_title", "truncated", "too_many", "not_checked"})
 
 
 def joined(sentence: str, language: str, *, first: bool) -> str:

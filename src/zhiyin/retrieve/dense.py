@@ -26,8 +26,9 @@ class DenseIndex:
     """
 
     def __init__(self, vectors: Vectors, approximate: Approximate | None = None) -> None:
-        """Over vectors of shape (rows, dim), taken over, not copied; `approximate`, if given, holds the same rows."""
+        """Over vectors of shape (rows, dim), not copied before the first change; `approximate`, if given, holds the same rows."""
         self._vectors: Vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        self._lent = True  # others may read the array
         self._live: Mask = np.asarray(self._vectors.any(axis=1))
         self._size = len(vectors)  # rows in use: the arrays grow ahead of them
         self._count = int(np.count_nonzero(self._live))
@@ -80,6 +81,7 @@ class DenseIndex:
         rows = np.unique(rows).astype(np.int64)
         rows = rows[(rows >= 0) & (rows < self._size)]
         held = rows[self._live[rows]]
+        self._own()
         self._live[held] = False
         self._vectors[held] = 0.0
         self._count -= len(held)
@@ -106,6 +108,11 @@ class DenseIndex:
         rows = np.flatnonzero(mask)
         scores = gathered(vectors, query, rows) if len(rows) < _GATHER_BELOW * len(vectors) else (vectors @ query)[rows]
         return _nearest(vectors, query, rows, scores, k)
+
+    def _own(self) -> None:
+        """Write to nobody else's array."""
+        if self._lent:
+            self._vectors, self._lent = self._vectors.copy(), False
 
     def _grow(self, size: int) -> None:
         """Room for rows up to `size`, by half as much again each time: n additions copy O(n)."""

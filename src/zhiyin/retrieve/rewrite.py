@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 
 from pydantic import BaseModel, Field
@@ -42,6 +43,12 @@ class ModelRewriter:
         for language in Language:  # a prompt without this slot is told of at the start, not in a turn
             prompts.render("rewrite", language, {"said": ""})
         self._known: OrderedDict[str, tuple[str, tuple[ItemId, ...]]] = OrderedDict()
+
+    def over(self, named: Named) -> ModelRewriter:
+        """The same over other titles; what one of them has asked the other knows."""
+        made = copy(self)
+        made.named = named
+        return made
 
     async def __call__(self, turn: Turn, query: Query, trace: Trace, /) -> Query:
         """The query with the model's words and guesses; the same object where there are none."""

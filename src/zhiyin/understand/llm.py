@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.llm import LLMRequest, Trace
@@ -43,6 +44,12 @@ class ModelReader:
         self._schema = _among(schema_of(Reading), [f.name for f in catalog.domain.fields.values() if f.wish])
         for language in Language:  # a prompt without these slots is told of at the start, not in a turn
             prompts.render("understand", language, dict.fromkeys(("said", "shown", "held"), ""))
+
+    def over(self, catalog: Catalog) -> ModelReader:
+        """The same for a catalogue after a change."""
+        made = copy(self)
+        made.catalog, made.merge = catalog, Merger(catalog)
+        return made
 
     async def __call__(self, turn: Turn, state: State, understood: Understanding, trace: Trace, /) -> Understanding:
         """The rules' understanding with what the model adds and the message bears out; the same object where that is nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from zhiyin.catalog.columns import Catalog
@@ -63,7 +63,7 @@ class Opener:
         linked, unknown = self.linker.find(original, text, words, bounds)
         named = _resolve(linked + self._lexical(text, words, bounds))
         solid = [(m.start, m.end) for m in named if any(isinstance(x, Titles | People) for x in m.meanings) or _has_digit(text, m)]
-        references, lost = read_references(text, state)
+        references, lost = self._there(*read_references(text, state))
         references = [r for r in references if not any(m.of(Titles) and m.start <= r.start and r.end <= m.end and m.end - m.start > r.end - r.start for m in named)]
         blocked = solid + [(r.start, r.end) for r in references] + [(u.start, u.end) for u in unknown]
         quantities = read_quantities(text, self.units, year=year, blocked=blocked)
@@ -82,6 +82,12 @@ class Opener:
             unknown=unknown,
             notices=[*notices, *lost],
         )
+
+    def _there(self, references: Sequence[Reference], notices: Sequence[Notice]) -> tuple[list[Reference], list[Notice]]:
+        """The references without items that have left the catalogue since they were shown; what points at nothing else is told."""
+        row = self.linker.catalog.row
+        left = [replace(r, items=tuple(i for i in r.items if i in row)) for r in references]
+        return [r for r in left if r.items], [*notices, *(Notice(code="gone") for r in left if not r.items)]
 
     def _lexical(self, text: str, words: Sequence[Token], bounds: frozenset[int]) -> list[Mention]:
         mentions = []

@@ -150,7 +150,7 @@ class RuleReader:
         known = sum(len(text[m.start : m.end].split()) for m in message.mentions)
         if is_foreign(text, known):
             signals.add(Signal.FOREIGN)
-        if any(n.code in {"out_of_range", "nothing_shown"} for n in message.notices):
+        if any(n.code in {"out_of_range", "nothing_shown", "gone"} for n in message.notices):
             signals.add(Signal.LOST)
         return frozenset(signals)
 
@@ -168,6 +168,7 @@ class RuleReader:
             ordered = list(state.focus[:1] or (state.slate[:1] if len(state.slate) == 1 else ()))
         if len(ordered) == 1 and len(state.focus) == 1 and state.focus[0] != ordered[0] and cues.COMPARE.search(message.text):
             ordered = [state.focus[0], *ordered]  # "how does the first compare", with another under discussion
+        ordered = [i for i in ordered if i in self.catalog.row]
         like = bool(ordered) and cues.SIMILAR.search(message.text) is not None
         return ordered, like
 

@@ -118,6 +118,7 @@ async def explain(*, service: Here, who: Who, slates: Shown, body: ExplainBody, 
     if body.recommendation_id is not None and shown is None:
         raise missing("recommendation of this item")
     profile = known.profile if known.personalise else Profile()
+    item = _item(service, body.item_id, "item_id")  # once more: it may have been deleted while the log was read
     candidate = _as_shown(service, shown, setting.state) if shown is not None else None
     candidate = candidate or _as_found(service, item, setting.state, profile)
     act = Act(kind="explain", items=(item.id,), reasons=candidate.reasons)

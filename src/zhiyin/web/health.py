@@ -26,7 +26,7 @@ async def lives() -> dict[str, str]:
 @router.get("/readyz", responses={503: {"description": "a part is not ready"}})
 async def ready(service: Here) -> Response:
     """Whether turns can be answered and kept, and which part is not ready: 200 or 503."""
-    parts = {"store": await _store(service), "catalogue": "ok" if service.app.catalog.items else "it has no items", "changes": _changes(service)}
+    parts = {"store": await _store(service), "catalogue": "ok" if len(service.app.catalog) else "it has no items", "changes": _changes(service)}
     well = all(state == "ok" for state in parts.values())
     return JSONResponse({"status": "ready" if well else "not ready", "parts": parts}, status_code=200 if well else 503, headers={} if well else {"retry-after": "2"})
 
@@ -54,4 +54,4 @@ async def _store(service: Service) -> str:
 
 
 def _changes(service: Service) -> str:
-    return "ok" if service.changes.following else "changes of other workers are not followed"
+    return "ok" if service.changes.following and service.items.following else "changes of other workers are not followed"

@@ -14,6 +14,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from zhiyin.bootstrap import App, Warn, build
+from zhiyin.following import KeptItems
 from zhiyin.ports import Archive, Bus, Limiter, Records, Store
 from zhiyin.settings import Settings
 from zhiyin.web.changes import Changes
@@ -45,6 +46,7 @@ class Service:
     gate: Gate
     keys: Keyring
     changes: Changes
+    items: KeptItems
 
 
 async def service(request: HTTPConnection) -> Service:
@@ -81,6 +83,11 @@ async def service_over(app: App, stores: Stores, bus: Bus, limiter: Limiter, set
         secret = await open_secret(stores.records)
         changes.on_taste(app.engine.refresh)
         await changes.start()
+        if app.living is None:
+            raise TypeError("an application that is served has a living catalogue")
+        items = KeptItems(app.living, stores.records, bus)
+        stack.push_async_callback(items.stop)
+        await items.follow()
         await turns.follow()
         yield Service(
             app=app,
@@ -97,4 +104,5 @@ async def service_over(app: App, stores: Stores, bus: Bus, limiter: Limiter, set
             gate=Gate(settings.http.waiting),
             keys=Keyring(stores.records, app.engine.clock),
             changes=changes,
+            items=items,
         )
