@@ -48,6 +48,19 @@ def test_a_visitor_sees_what_is_known_of_them(visitors) -> None:
     assert (known["sessions"], known["events"]) == (2, 6)
 
 
+def test_an_opinion_is_taken_back_by_what_its_row_says(visitors) -> None:
+    me, _ = visitors
+    shown = say(me)
+    judge(me, shown, "ember", "like")
+    judge(me, say(me), "ember", "like")
+    for left in (1, 0):  # one in each session
+        row = me.get("/v1/users/me").json()["likes"][0]
+        assert me.post("/v1/feedback", json={**row["retract"], "item_id": row["item_id"]}).status_code == 200
+        assert len(me.get("/v1/users/me").json()["likes"]) == left
+    judge(me, shown, "ember", "favourite")
+    assert me.get("/v1/users/me").json()["likes"][0]["retract"] is None
+
+
 def test_a_visitor_reads_changes_and_erases_nobody_else(visitors, house) -> None:
     me, other = visitors
     user = say(me)["user"]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zhiyin.profile import read_profile
 from zhiyin.records import Conversation
 from zhiyin.reply.wording import Wording
 from zhiyin.state import replay
-from zhiyin.types import Fed, Language, Profile, UserId, Wish
+from zhiyin.types import Fed, ItemId, Language, Profile, SessionId, UserId, Wish
 from zhiyin.web.personal import personal
 from zhiyin.web.service import Service
+from zhiyin.web.views import OPINIONS
 from zhiyin.wire import Json, wish_json
 
 _PAGE = 100
@@ -29,6 +30,7 @@ class Known:
     wishes: tuple[tuple[Conversation, Language, Wish], ...]
     events: int
     sessions: int
+    judged: Mapping[ItemId, tuple[SessionId, str]] = field(default_factory=dict)  # where an opinion that stands was given: its session and slate
 
     def json(self, wording: Wording) -> Json:
         """As the user reads it: strongest first."""
@@ -36,12 +38,17 @@ class Known:
         return {
             "user": self.user,
             "personalise": self.personalise,
-            "likes": [row for row, weight in weights if weight > 0][:_MOST],
-            "dislikes": [row for row, weight in weights if weight < 0][:_MOST],
+            "likes": [self._row(row) for row, weight in weights if weight > 0][:_MOST],
+            "dislikes": [self._row(row) for row, weight in weights if weight < 0][:_MOST],
             "wishes": [{**wish_json(w), "label": wording.wish(w, str(language)), "session_id": one.session} for one, language, w in self.wishes],
             "events": self.events,
             "sessions": self.sessions,
         }
+
+    def _row(self, row: Json) -> Json:
+        """A row with the feedback that takes the opinion back; null where there is none, as after a click."""
+        session, slate = self.judged.get(ItemId(str(row["item_id"])), ("", ""))
+        return {**row, "retract": {"session_id": session, "recommendation_id": slate, "value": "none"} if slate else None}
 
 
 def weights_json(profile: Profile, wording: Wording) -> list[tuple[Json, float]]:
@@ -69,6 +76,7 @@ async def known_of(service: Service, user: UserId, *, latest: int | None = None)
     """What is known of a user now. It reads every session, which a page that is opened now and then may take, or so many of the latest."""
     feedback: list[Fed] = []
     wishes: list[tuple[Conversation, Language, Wish]] = []
+    judged: dict[ItemId, tuple[SessionId, str]] = {}
     events = sessions = 0
     async with aclosing(conversations_of(service, user)) as found:
         async for one in found:
@@ -76,8 +84,11 @@ async def known_of(service: Service, user: UserId, *, latest: int | None = None)
                 break
             state = service.app.engine.present.known(replay(await service.store.events(one.session)))
             feedback += state.feedback
+            judged = {f.item: (one.session, f.recommendation) for f in state.feedback if f.kind in OPINIONS} | judged
             if sessions < _WISHES_OF:
                 wishes += [(one, state.language, wish) for wish in state.wishes]
             events, sessions = events + one.events, sessions + 1
     profile = read_profile(sorted(feedback, key=lambda f: f.time), service.clock())
-    return Known(user=user, personalise=await personal(service.records, user), profile=profile, wishes=tuple(wishes), events=events, sessions=sessions)
+    return Known(
+        user=user, personalise=await personal(service.records, user), profile=profile, wishes=tuple(wishes), events=events, sessions=sessions, judged=judged
+    )  # fmt: skip
