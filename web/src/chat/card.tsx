@@ -94,6 +94,9 @@ function Why({ card, facts, lang, w, open }: { card: Card; facts: Facts; lang: L
   );
 }
 
+/** One function for all, so that it is called when the element comes, not with every drawing. */
+const inSight = (element: HTMLElement | null): void => element?.scrollIntoView({ block: "nearest" });
+
 interface ActsProps { chat: Chat; turn: Turn; card: Card; name: string; opinion: Opinion | undefined; saved: boolean; inTray: boolean; w: Words }
 
 function Acts({ chat, turn, card, name, opinion, saved, inTray, w }: ActsProps) {
@@ -123,7 +126,7 @@ function Acts({ chat, turn, card, name, opinion, saved, inTray, w }: ActsProps) 
         <button type="button" class="act" aria-label={`${w.more}: ${name}`} title={w.more} onClick={() => void chat.moreLike(card)}><Icon sign="more" /></button>
       </div>
       {asking ? (
-        <div class="reasons" role="group" aria-label={w.whatWrong}>
+        <div class="reasons" role="group" aria-label={w.whatWrong} ref={inSight}>
           <p>{w.whatWrong}</p>
           {REASONS.map((reason) => <button type="button" class="pill" key={reason} onClick={() => because(reason)}>{w[reason]}</button>)}
           <button type="button" class="pill quiet" onClick={() => because()}>{w.noReason}</button>

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { fill } from "../shared/format";
 import { Icon } from "../shared/icons";
 import { sends } from "./said";
+import { focused } from "../shared/dialog";
 import type { Chat } from "./store";
 import type { Chip, Wish } from "./types";
 
@@ -35,7 +36,7 @@ function ChipView({ chat, chip, wish }: { chat: Chat; chip: Chip; wish: Wish | u
       ) : null}
       {changing !== null ? (
         <form class="value" onSubmit={(event) => { event.preventDefault(); set(null); if (Number.isFinite(changing) && changing !== wish?.value) void chat.revalue(chip, changing); }}>
-          <input type="number" step="any" value={changing} aria-label={`${w.changeValue}: ${chip.label}`} ref={(field) => field?.focus()} onInput={(event) => set(event.currentTarget.valueAsNumber)} onKeyDown={(event) => { if (event.key === "Escape") { event.stopPropagation(); set(null); } }} />
+          <input type="number" step="any" value={changing} aria-label={`${w.changeValue}: ${chip.label}`} ref={focused} onInput={(event) => set(event.currentTarget.valueAsNumber)} onKeyDown={(event) => { if (event.key === "Escape") { event.stopPropagation(); set(null); } }} />
           <button type="submit" class="pill">{w.apply}</button>
         </form>
       ) : typeof wish?.value === "number" ? (

@@ -2,6 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { download } from "../shared/download";
 import { when } from "../shared/format";
 import { Icon } from "../shared/icons";
+import { focused } from "../shared/dialog";
 import type { Chat } from "./store";
 import type { Listed } from "./types";
 
@@ -39,7 +40,7 @@ export function History({ chat, chosen }: { chat: Chat; chosen: () => void }) {
             {sure === row.session_id ? (
               <div class="sure" role="group" aria-label={w.deleteSure}>
                 <p>{w.deleteSure}</p>
-                <button type="button" class="pill bad" ref={(button) => button?.focus()} onClick={() => void remove(row)}>{w.delete}</button>
+                <button type="button" class="pill bad" ref={focused} onClick={() => void remove(row)}>{w.delete}</button>
                 <button type="button" class="pill" onClick={() => ask("")}>{w.cancel}</button>
               </div>
             ) : (

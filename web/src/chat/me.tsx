@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { Dialog } from "../shared/dialog";
+import { Dialog, focused } from "../shared/dialog";
 import { download } from "../shared/download";
 import { fill } from "../shared/format";
 import type { Chat } from "./store";
@@ -65,7 +65,7 @@ export function Me({ chat, close }: { chat: Chat; close: () => void }) {
           {sure ? (
             <div class="sure" role="group" aria-label={w.eraseSure}>
               <p>{w.eraseSure}</p>
-              <button type="button" class="pill bad" ref={(button) => button?.focus()} onClick={() => void erase()}>{w.erase}</button>
+              <button type="button" class="pill bad" ref={focused} onClick={() => void erase()}>{w.erase}</button>
               <button type="button" class="pill" onClick={() => ask(false)}>{w.cancel}</button>
             </div>
           ) : (

@@ -29,3 +29,6 @@ export function Dialog({ title, closing, close, kind = "", children }: Props) {
     </dialog>
   );
 }
+
+/** As a `ref`: the element takes the focus when it comes, once. */
+export const focused = (element: HTMLElement | null): void => element?.focus();
