@@ -20,6 +20,8 @@ MOST_VALUES, MOST_SIZES = 500, 100
 FIELDS = ("id", "title", "titles", "attributes", "description", "aliases", "variants")
 _LANGUAGES = ("en", "zh", "original")
 _ALIKE = 60  # of 100: nearer names are proposed
+_LARGEST = 1e15
+_SHOWN = 80  # characters of what was sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,7 @@ class _Reader:
         return item
 
     def fault(self, field: str, message: str) -> None:
-        self.faults.append(Fault(field=field, message=message))
+        self.faults.append(Fault(field=field.encode("utf-8", "backslashreplace").decode()[:_SHOWN] or "''", message=message))
 
     def identity(self, own: object, given: str | None) -> str:
         identity = given if given is not None else own
@@ -118,7 +120,7 @@ class _Reader:
             self.fault("id", "an item needs an id, a text")
             return ""
         if own is not None and own != identity:
-            self.fault("id", f"the body says {own!r}, the address {identity!r}; leave it out of the body")
+            self.fault("id", f"the body says {_short(own)}, the address {_short(identity)}; leave it out of the body")
         return self.text(identity, "id", LONGEST_ID)
 
     def titles(self, body: Mapping[str, object]) -> Texts:
@@ -198,7 +200,7 @@ class _Reader:
     def currency(self, value: object) -> None:
         if value != self.domain.currency:
             self.fault(
-                "attributes.currency", f"prices of this catalogue are in {self.domain.currency}, not {value!r}" if self.domain.currency else "this catalogue has no currency"
+                "attributes.currency", f"prices of this catalogue are in {self.domain.currency}, not {_short(value)}" if self.domain.currency else "this catalogue has no currency"
             )
 
     def value(self, value: object, field: Field, where: str) -> Value | None:
@@ -211,7 +213,7 @@ class _Reader:
         if field.kind == "flag":
             flag = clean_value(value, field) if isinstance(value, bool | str) else None
             if flag is None:
-                self.fault(where, f"true or false is needed, not {value!r}")
+                self.fault(where, f"true or false is needed, not {_short(value)}")
             return flag
         text = self.text(value, where, LONGEST_TEXT)
         return clean_value(text, field) if text else None
@@ -220,18 +222,19 @@ class _Reader:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             self.fault(where, f"a number is needed, not {_kind(value)}")
             return None
+        if isinstance(value, int | float) and not abs(value) < _LARGEST:  # NaN is not below either
+            self.fault(where, "a number of at most 15 digits is needed")
+            return None
         clean = clean_value(value, field)
-        if isinstance(value, int | float) and not math.isfinite(value):
-            self.fault(where, "a finite number is needed")
-        elif isinstance(clean, int | float) and field.kind == "money" and clean < 0:
+        if isinstance(clean, int | float) and field.kind == "money" and clean < 0:
             self.fault(where, f"{clean} is below 0")
         elif isinstance(clean, int | float) and not isinstance(clean, bool):
             return clean
         elif clean_value(value, _anywhere(field)) is None:
-            self.fault(where, f"{value!r} is no number")
+            self.fault(where, f"{_short(value)} is no number")
         else:
             low, high = field.plausible or (-math.inf, math.inf)
-            self.fault(where, f"{value!r} is out of range; {_tidy(low)} to {_tidy(high)} is meant")
+            self.fault(where, f"{_short(value)} is out of range; {_tidy(low)} to {_tidy(high)} is meant")
         return None
 
     def variants(self, given: object) -> tuple[Mapping[str, float], ...]:
@@ -270,7 +273,14 @@ def _anywhere(field: Field) -> Field:
 def _unknown(name: str, known: Iterable[str]) -> str:
     known = list(known)
     near = process.extractOne(name, known, score_cutoff=_ALIKE)
-    return f"there is no {name!r} here; did you mean {near[0]!r}?" if near else f"there is no {name!r} here; there are {', '.join(known)}"
+    lead = f"there is no {_short(name)} here"
+    return f"{lead}; did you mean {near[0]!r}?" if near else f"{lead}; there are {', '.join(known)}"
+
+
+def _short(value: object) -> str:
+    """A value as a message shows it."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 _KINDS: tuple[tuple[Callable[[object], bool], str], ...] = (

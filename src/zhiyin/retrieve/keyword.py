@@ -16,7 +16,8 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
+from weakref import finalize
 
 import numpy as np
 import tantivy
@@ -52,7 +53,7 @@ class KeywordIndex:
     def __init__(self, index: tantivy.Index, shared: Path | None = None) -> None:
         """Over an index; `shared` is where it lies if other processes read it too."""
         self._index, self._shared = index, shared
-        self._own: TemporaryDirectory[str] | None = None  # of an index that is nobody else's, as long as it is used
+        self._own: _Folder | None = None  # of an index that is nobody else's
         self._searcher = index.searcher()
 
     @classmethod
@@ -94,11 +95,11 @@ class KeywordIndex:
         if self._shared is None:
             return
         try:
-            self._own = TemporaryDirectory(prefix="zhiyin-keywords-", ignore_cleanup_errors=True)
-            shutil.copytree(str(self._shared), self._own.name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.lock"))
+            self._own = _Folder()
+            shutil.copytree(str(self._shared), self._own.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.lock"))
         except OSError as error:
             raise CacheError(f"the search index cannot be copied for changes: {error.strerror}", hint="Make room in the folder for temporary files (TMPDIR)") from error
-        self._index, self._shared = tantivy.Index(_schema(), path=self._own.name), None
+        self._index, self._shared = tantivy.Index(_schema(), path=self._own.path), None
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
@@ -159,6 +160,14 @@ class KeywordIndex:
             raise CacheError(f"the search index cannot be changed: {error}", hint="If another process is changing it, try again; else delete it, it is built again") from error
         self._index.reload()
         self._searcher = self._index.searcher()
+
+
+class _Folder:
+    """A folder for temporary files, gone with the last who holds it."""
+
+    def __init__(self) -> None:
+        self.path = mkdtemp(prefix="zhiyin-keywords-")
+        finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 # --- searching ---
