@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from zhiyin.catalog.change import Change, changed_numbers, changed_postings, changed_sizes, number_of, sizes_of, values_of
+from zhiyin.catalog.change import Change, changed_numbers, changed_postings, changed_sizes, number_of, sizes_of, values_differ, values_of
 from zhiyin.catalog.domain import Domain
 from zhiyin.types import Item, ItemId, Op, Value, Wish
 
@@ -181,7 +181,8 @@ class Catalog:
         had, self._postings = self._postings, {name: changed_postings(lists, name, before, after) for name, lists in self._postings.items()}
         if self.domain.variants:
             self._variant_item, self._variant_numbers = changed_sizes(self._variant_item, self._variant_numbers, self.domain.variants, after)
-        return Change(before=before, after=after, revalued=frozenset(name for name, lists in self._postings.items() if lists is not had[name] and lists.keys() != had[name].keys()))
+        revalued = frozenset(name for name, lists in self._postings.items() if values_differ(had[name], lists, (before, after), name))
+        return Change(before=before, after=after, revalued=revalued)
 
     def _keep(self, seats: Mapping[ItemId, int], wanted: Mapping[ItemId, Item | None], size: int) -> None:
         items: list[Item | None] = [*self.items, *[None] * (size - self.size)]

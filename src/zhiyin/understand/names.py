@@ -9,17 +9,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from zhiyin.catalog.change import Change, values_of
 from zhiyin.catalog.columns import Catalog
+from zhiyin.catalog.layered import changed
 from zhiyin.text import is_cjk, key
 from zhiyin.types import Item
 from zhiyin.understand.phrases import Phrasebook
 
-T = TypeVar("T")
 _PART = re.compile(r"(?:part|chapter|episode|volume|vol|book|season)\b|第")  # "Part One" is nobody's title
 _ARTICLE = re.compile(r"^(?:the|a|an) ")
 _KNOWN_BY_SURNAME = 0.5  # weight from which a surname alone may mean somebody
@@ -39,8 +38,8 @@ class NameTables:
         self.catalog = catalog
         self.titles: Phrasebook[int] = Phrasebook()
         self.people: Phrasebook[str] = Phrasebook()
-        self.fields: dict[str, dict[str, float]] = {}
-        self.surnames: dict[str, list[str]] = {}
+        self.fields: Mapping[str, Mapping[str, float]] = {}
+        self.surnames: Mapping[str, Sequence[str]] = {}
         self._others = _other_names(catalog.domain.people)
 
     @classmethod
@@ -76,7 +75,7 @@ class NameTables:
     @cached_property
     def words(self) -> Mapping[str, int]:
         """Every word of a title or a name, with the number of phrases that it stands in."""
-        return Counter(w for phrase in (*self.titles.meanings, *self.people.meanings) for w in phrase.split(" "))
+        return dict(Counter(w for phrase in (*self.titles.meanings, *self.people.meanings) for w in phrase.split(" ")))
 
     @cached_property
     def by_word(self) -> Mapping[str, Sequence[str]]:
@@ -121,23 +120,28 @@ class NameTables:
 
     def _add_people(self) -> None:
         prior = self.catalog.prior
+        found: dict[str, dict[str, float]] = {}
         for field in self.catalog.domain.fields.values():
             lists = self.catalog.values(field.name) if field.people else {}
             if lists:
                 starts = np.cumsum([0, *(len(rows) for rows in lists.values())][:-1])
                 sums = np.add.reduceat(prior[np.concatenate(list(lists.values()))] + _EVERYBODY, starts)
                 for name, weight in zip(lists, sums.tolist(), strict=True):
-                    self.fields.setdefault(name, {})[field.name] = weight
+                    found.setdefault(name, {})[field.name] = weight
+        self.fields = found
         phrases: dict[str, list[str]] = {}
+        surnames: dict[str, list[str]] = {}
         for name in sorted(self.fields):
             phrase = key(name)
             phrases.setdefault(phrase, []).append(name)
-            self.surnames.setdefault(phrase.rsplit(" ", 1)[-1], []).append(name)
+            surnames.setdefault(phrase.rsplit(" ", 1)[-1], []).append(name)
+        self.surnames = surnames
         for phrase in (*phrases, *(p for p in self._others if p not in phrases)):
-            self.people.put(phrase, self._so_called(phrase, phrases.get(phrase, ())))
+            if names := self._so_called(phrase, phrases.get(phrase, ())):
+                self.people.add_all(phrase, names)
         for last in self.surnames:
-            if last not in self.people.meanings:
-                self.people.put(last, self._of_surname(last))
+            if last not in self.people.meanings and (names := self._of_surname(last)):
+                self.people.add_all(last, names)
 
     def _so_called(self, phrase: str, names: Iterable[str]) -> list[str]:
         """The people of a phrase: those of that name, by alphabet, then those that have it as another."""
@@ -165,78 +169,66 @@ class NameTables:
 
         phrases = self._take_titles(among(lambda item: (item.titles, item.aliases)))
         phrases += self._take_people(among(lambda item: [item.attributes.get(f) for f in people]), people)
-        words = Counter(self.words)
+        words: Counter[str] = Counter()
         for phrase, more in phrases:
             for word in phrase.split(" "):
                 words[word] += more
-                if not words[word]:
-                    del words[word]
-        self.words = words
+        self.words = changed(self.words, {word: self.words.get(word, 0) + more or None for word, more in words.items() if more})
 
     def _take_titles(self, change: Change) -> list[tuple[str, int]]:
         """Titles of a change; phrases that came (1) and went (-1)."""
-        prior, titles = self.catalog.prior, self.titles.copied()
+        prior = self.catalog.prior
         called = {row: _called(item) if item else {} for row, item in change.after.items()}
         rows_of: dict[str, list[int]] = {phrase: [] for item in change.before.values() if item for phrase in _called(item)}
         for row, names in called.items():
             for phrase in names:
                 rows_of.setdefault(phrase, []).append(row)
         moved: list[tuple[str, int]] = []
-        for phrase, fresh in rows_of.items():
-            had = titles.meanings.get(phrase, ())
-            rows = [row for row in had if row not in called] + fresh
+        for phrase, rows in rows_of.items():
+            had = self.titles.meanings.get(phrase, ())
+            rows += [row for row in had if row not in called]
             if len(rows) > 1:
                 ranks = {row: (called.get(row) or _called(self.catalog.items[row]))[phrase] for row in rows}
                 rows.sort(key=lambda r, ranks=ranks: (ranks[r], -prior[r], r))  # type: ignore[misc]  # a default of a lambda
-            titles.put(phrase, rows)
             if bool(rows) != bool(had):
                 moved.append((phrase, 1 if rows else -1))
-        self.titles = titles
+        self.titles = self.titles.changed(rows_of)
         self._take_words(moved)
         return moved
 
     def _take_words(self, moved: Sequence[tuple[str, int]]) -> None:
         """Phrases of titles came and went."""
-        by_word, chinese = dict(self.by_word), dict(self.chinese_titles)
         came: dict[str, list[str]] = {}  # word -> its new phrases, none where it only loses some
         gone = {phrase for phrase, more in moved if more < 0}
         for phrase, more in moved:
-            if is_cjk(phrase):
-                _put(chinese, phrase, phrase.replace(" ", "") if more > 0 else "")
             for word in _telling(phrase):
                 came.setdefault(word, []).extend([phrase] if more > 0 else [])
-        for word, phrases in came.items():
-            _put(by_word, word, [*(p for p in by_word.get(word, ()) if p not in gone), *phrases])
-        self.buckets = _rebucketed(self.buckets, {word: word in by_word for word in came if (word in by_word) != (word in self.by_word)})
-        self.by_word, self.chinese_titles = by_word, chinese
+        entries = {word: [*(p for p in self.by_word.get(word, ()) if p not in gone), *phrases] for word, phrases in came.items()}
+        self.buckets = _rebucketed(self.buckets, {word: bool(phrases) for word, phrases in entries.items() if bool(phrases) != (word in self.by_word)})
+        self.by_word = changed(self.by_word, {word: phrases or None for word, phrases in entries.items()})
+        self.chinese_titles = changed(self.chinese_titles, {phrase: phrase.replace(" ", "") if more > 0 else None for phrase, more in moved if is_cjk(phrase)})
 
     def _take_people(self, change: Change, fields: Sequence[str]) -> list[tuple[str, int]]:
         """People of a change; phrases that came (1) and went (-1)."""
         touched = sorted({name for of in (change.before, change.after) for item in of.values() for f in fields for name in values_of(item, f)})
-        prior = self.catalog.prior
-        weights, surnames, people = dict(self.fields), dict(self.surnames), self.people.copied()
-        had = {name for name in touched if name in weights}
-        for name in touched:
-            _put(weights, name, {f: float((prior[rows] + _EVERYBODY).sum()) for f in fields if (rows := self.catalog.values(f).get(name)) is not None})
-        self.fields = weights
+        prior, lists = self.catalog.prior, [(f, self.catalog.values(f)) for f in fields]
+        weights = {name: {f: float((prior[rows] + _EVERYBODY).sum()) for f, of in lists if (rows := of.get(name)) is not None} for name in touched}
+        if any(bool(weight) != (name in self.fields) for name, weight in weights.items()):
+            self.__dict__.pop("transliterations", None)
+        self.fields = changed(self.fields, {name: weight or None for name, weight in weights.items()})
         keys = {name: key(name) for name in touched}
-        before: dict[str, bool] = {}
-        for last, names in _grouped(touched, lambda name: keys[name].rsplit(" ", 1)[-1]).items():
-            before[last] = last in surnames
-            _put(surnames, last, sorted({n for n in surnames.get(last, ()) if n not in keys} | {n for n in names if n in weights}))
-        self.surnames, self.surname_buckets = surnames, _rebucketed(self.surname_buckets, {w: w in surnames for w, was in before.items() if was != (w in surnames) and len(w) > 3})
+        of_surname = _grouped(touched, lambda name: keys[name].rsplit(" ", 1)[-1])
+        bear = {last: sorted([*(n for n in self.surnames.get(last, ()) if n not in keys), *(n for n in names if weights[n])]) for last, names in of_surname.items()}
+        self.surname_buckets = _rebucketed(self.surname_buckets, {w: bool(names) for w, names in bear.items() if len(w) > 3 and bool(names) != (w in self.surnames)})
+        self.surnames = changed(self.surnames, {last: names or None for last, names in bear.items()})
         of_phrase = _grouped(touched, keys.__getitem__)
         others = dict.fromkeys(key(other) for name in touched for other in self.catalog.domain.people.get(name, ()))
-        moved = []
-        for phrase in dict.fromkeys((*of_phrase, *others, *before)):
-            old = people.meanings.get(phrase, ())
-            names = sorted({n for n in old if n not in keys and key(n) == phrase} | {n for n in of_phrase.get(phrase, ()) if n in weights})
-            people.put(phrase, self._so_called(phrase, names) or self._of_surname(phrase))
-            if bool(old) != (phrase in people.meanings):
-                moved.append((phrase, -1 if old else 1))
-        self.people = people
-        if had != {name for name in touched if name in weights}:
-            self.__dict__.pop("transliterations", None)
+        entries: dict[str, list[str]] = {}
+        for phrase in dict.fromkeys((*of_phrase, *others, *of_surname)):
+            names = sorted([*(n for n in self.people.meanings.get(phrase, ()) if n not in keys and key(n) == phrase), *(n for n in of_phrase.get(phrase, ()) if weights[n])])
+            entries[phrase] = self._so_called(phrase, names) or self._of_surname(phrase)
+        moved = [(phrase, 1 if names else -1) for phrase, names in entries.items() if phrase and bool(names) != (phrase in self.people.meanings)]
+        self.people = self.people.changed(entries)
         return moved
 
     # --- on disk ---
@@ -326,10 +318,9 @@ def _bucketed(words: Iterable[str]) -> dict[str, list[str]]:
 
 def _rebucketed(buckets: Mapping[str, Sequence[str]], moved: Mapping[str, bool]) -> Mapping[str, Sequence[str]]:
     """The buckets after words came (True) and went."""
-    made = dict(buckets)
-    for letter, words in _grouped(moved, lambda word: word[0]).items():
-        _put(made, letter, [*(w for w in made.get(letter, ()) if w not in moved), *(w for w in words if moved[w])])
-    return made
+    by_letter = _grouped(moved, lambda word: word[0])
+    entries = {letter: [*(w for w in buckets.get(letter, ()) if w not in moved), *(w for w in words if moved[w])] for letter, words in by_letter.items()}
+    return changed(buckets, {letter: words or None for letter, words in entries.items()})
 
 
 def _grouped(names: Iterable[str], by: Callable[[str], str]) -> dict[str, list[str]]:
@@ -337,11 +328,3 @@ def _grouped(names: Iterable[str], by: Callable[[str], str]) -> dict[str, list[s
     for name in names:
         groups.setdefault(by(name), []).append(name)
     return groups
-
-
-def _put(table: dict[str, T], name: str, value: T) -> None:
-    """Put a value that says something, or take its place away."""
-    if value:
-        table[name] = value
-    else:
-        table.pop(name, None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Adjective, Direction, Domain
+from zhiyin.catalog.layered import changed
 from zhiyin.text import COMMON, Token, key, stem
 from zhiyin.types import ItemId
 
@@ -96,8 +97,10 @@ class Phrasebook(Generic[T]):
     """Surface forms and their meanings, looked up token by token."""
 
     def __init__(self) -> None:
-        self.meanings: dict[str, list[T]] = {}
-        self._longest: dict[str, int] = {}
+        self._own: dict[str, list[T]] = {}
+        self.meanings: Mapping[str, list[T]] = self._own
+        self._own_longest: dict[str, int] = {}
+        self._longest: Mapping[str, int] = self._own_longest
 
     def add(self, surface: str, meaning: T) -> None:
         """Let this surface mean that, besides what it meant before."""
@@ -116,21 +119,21 @@ class Phrasebook(Generic[T]):
         """Let a surface in key form mean all of these, none of which it meant before."""
         if not phrase:
             return
-        self.meanings.setdefault(phrase, []).extend(meanings)
+        self._own.setdefault(phrase, []).extend(meanings)
         first, size = phrase.split(" ", 1)[0], phrase.count(" ") + 1
-        if self._longest.get(first, 0) < size:
-            self._longest[first] = size
+        if self._own_longest.get(first, 0) < size:
+            self._own_longest[first] = size
 
-    def put(self, phrase: str, meanings: Sequence[T]) -> None:
-        """Let a surface in key form mean these and nothing else; nothing at all without any."""
-        self.meanings.pop(phrase, None)
-        if meanings:
-            self.add_all(phrase, meanings)
-
-    def copied(self) -> Phrasebook[T]:
-        """Another one with the same meanings, to be changed by `put`."""
+    def changed(self, entries: Mapping[str, list[T]]) -> Phrasebook[T]:
+        """Another one in which these surfaces in key form mean this and nothing else, nothing at all for an empty list. It cannot be added to."""
         other: Phrasebook[T] = Phrasebook()
-        other.meanings, other._longest = dict(self.meanings), dict(self._longest)
+        other.meanings = changed(self.meanings, {phrase: meanings or None for phrase, meanings in entries.items() if phrase})
+        longest: dict[str, int] = {}
+        for phrase, meanings in entries.items():
+            first, size = phrase.split(" ", 1)[0], phrase.count(" ") + 1
+            if meanings and max(self._longest.get(first, 0), longest.get(first, 0)) < size:
+                longest[first] = size
+        other._longest = changed(self._longest, longest)
         return other
 
     def find(self, tokens: Sequence[Token], *, stems: bool = True) -> list[tuple[int, int, list[T]]]:
