@@ -61,7 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop may not outlive these tests: others run theirs
 def chromium():
     """A headless Chromium, Debian's."""
     sync_api = pytest.importorskip("playwright.sync_api")
