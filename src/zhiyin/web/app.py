@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from zhiyin import __version__
 from zhiyin.errors import ZhiyinError
 from zhiyin.settings import Settings
-from zhiyin.web import asides, chat, events, feedback, health, openai, sessions, users, visitors
+from zhiyin.web import asides, chat, events, feedback, health, items, openai, recommend, sessions, users, visitors
 from zhiyin.web.border import Border
 from zhiyin.web.pages import STATIC, page_routes
 from zhiyin.web.problems import answer_problem
@@ -23,7 +23,19 @@ from zhiyin.web.reference import reference_routes
 from zhiyin.web.service import Service
 from zhiyin.web.strict import strict
 
-ROUTERS: tuple[APIRouter, ...] = (health.router, visitors.router, chat.router, sessions.router, feedback.router, users.router, asides.router, events.router, openai.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    visitors.router,
+    chat.router,
+    sessions.router,
+    feedback.router,
+    users.router,
+    asides.router,
+    recommend.router,
+    items.router,
+    events.router,
+    openai.router,
+)
 """What is served, a router a module."""
 PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"description": "a problem of the request (RFC 9457)"}, "5XX": {"description": "a problem of ours (RFC 9457)"}}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

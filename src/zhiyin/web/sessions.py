@@ -123,7 +123,7 @@ async def list_sessions(
     cursors, now = Cursors(service.secret, f"sessions:{owner}"), service.clock()
     before = int(cursors.read(cursor, now)) if cursor else 0
     page = await service.archive.conversations(before=before, limit=limit + 1, user=owner)
-    rows = [await seen.glance(service, one) for one in page[:limit]]
+    rows = [row for one in page[:limit] if (row := await seen.glance(service, one))["turns"]]  # events of a website and lists without words are no conversations
     more = cursors.make(page[limit - 1].last_place, now) if len(page) > limit else None
     return {"sessions": rows, "next_cursor": more}
 
