@@ -39,6 +39,7 @@ class Assistant:
         self._runner = asyncio.Runner()
         self._user = UserId(user or f"anonymous-{uuid.uuid4().hex}")
         self._session = SessionId(uuid.uuid4().hex)
+        self._runner.run(self._app.load())
 
     def say(self, text: str, *, limit: int | None = None) -> Json:
         """The reply to a message, as `zhiyin chat --json` prints it; `limit` sets the slate's size where the words do not."""

@@ -20,6 +20,8 @@ from zhiyin.catalog.pack import find_pack, read_pack
 from zhiyin.embedders.cached import CachedEmbedder
 from zhiyin.engine import Advice, Engine
 from zhiyin.errors import ModelError, SettingError
+from zhiyin.following import KeptItems
+from zhiyin.live.bus import LocalBus
 from zhiyin.living import Living, View
 from zhiyin.policy import plan
 from zhiyin.ports import LLM, Embedder, Speak
@@ -62,8 +64,14 @@ class App:
     helped: Helped | None = None  # where there is a model
     living: Living | None = None  # changes the catalogue
 
+    async def load(self) -> None:
+        """Takes up the items that were changed over HTTP before. A server follows them instead, see `following`."""
+        if self.living is not None:
+            await KeptItems(self.living, self.stores.records, LocalBus()).load()
+
     async def ready(self) -> None:
-        """Makes the first turn as quick as the others: words once read, a model in this process readied. For entry points to do while they wait for their first user."""
+        """Makes the first turn as quick as the others: changed items taken up, words once read, a model in this process readied. For entry points to do while they wait for their first user."""
+        await self.load()
         time = self.engine.clock()
         for openers in self.openers.values():
             for text in openers[:1]:
