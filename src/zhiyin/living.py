@@ -7,6 +7,7 @@ the event loop. Whoever holds parts of a state, as a running turn does, goes on 
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -163,8 +164,14 @@ class Living:
         return change
 
     def _next(self, put: Sequence[Item], delete: frozenset[ItemId]) -> tuple[View, Change, Callable[[], None]]:
-        view, change = self.view.changed(put, delete, self.vectors)
-        return view, change, self._settle(view, change) if change else lambda: None
+        collecting = gc.isenabled()
+        gc.disable()  # as at the start: what is made here is no garbage, and looking for some stops the turns that run
+        try:
+            view, change = self.view.changed(put, delete, self.vectors)
+            return view, change, self._settle(view, change) if change else lambda: None
+        finally:
+            if collecting:
+                gc.enable()
 
     # --- an approximate index, which is changed in place and therefore on the event loop, between two searches ---
 

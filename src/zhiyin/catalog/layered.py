@@ -1,4 +1,8 @@
-"""Mappings of many entries of which a few change: the changes lie above the rest, which is shared and never copied."""
+"""Mappings of many entries of which a few change: the changes lie above the rest, which is shared and never copied.
+
+Copying is the smaller part of what that saves. Python's garbage collector walks through every large mapping made after the
+start, and stops everything meanwhile: 50 to 300 ms were seen with the names of 18,056 films copied.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,16 @@ from typing import Any, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
-_FEW, _SHARE = 2000, 8  # changes that lie above: this many, or a part in eight; more are laid together with the rest
+_FEW, _SHARE = 2000, 2  # changes that lie above: this many, or half as many as there are entries; more are laid together with the rest
 
 
 class Layered(Mapping[K, V]):
     """A mapping as another one with changes; None in `over` is what is gone. Neither of the two may change any more."""
 
-    __slots__ = ("_base", "_fresh", "_gone", "_over")
+    __slots__ = ("_base", "_over")
 
     def __init__(self, base: Mapping[K, V], over: Mapping[K, V | None]) -> None:
         self._base, self._over = base, over
-        self._gone = sum(1 for key in over if key in base)
-        self._fresh = sum(1 for value in over.values() if value is not None)
 
     def __getitem__(self, key: K) -> V:
         if key in self._over:
@@ -44,7 +46,7 @@ class Layered(Mapping[K, V]):
         yield from (key for key, value in over.items() if value is not None)
 
     def __len__(self) -> int:
-        return len(self._base) - self._gone + self._fresh
+        return len(self._base) + sum((value is not None) - (key in self._base) for key, value in self._over.items())
 
     def with_changes(self, entries: Mapping[K, V | None]) -> Mapping[K, V]:
         """The mapping with further changes."""
