@@ -84,7 +84,7 @@ def test_what_was_shown_is_in_the_log_and_not_among_the_conversations(house, ser
     events = house.run(house.store.events, found["session_id"])
     assert [(e.recommendation, len(e.items), e.text) for e in events if isinstance(e, Said)] == [(found["recommendation_id"], 5, "")]
     assert [(card.item, card.score) for card in events[0].cards] == [(card["id"], card["score"]) for card in found["items"]]
-    assert house.run(house.store.sessions, UserId("ann")) == [found["session_id"]]
+    assert list(house.run(house.store.sessions, UserId("ann"))) == [found["session_id"]]
     assert server_client.get("/v1/sessions", params={"user": "ann"}).json()["sessions"] == []
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from zhiyin.cli.database import db_app
+from zhiyin.cli.mcp import mcp
 from zhiyin.cli.options import DomainOption, ItemsOption, JsonOption, LanguageOption, ModelOption, StoreOption, llm_setting, warn
 from zhiyin.cli.serving import register as register_serving
 from zhiyin.errors import CatalogError, ZhiyinError
@@ -28,6 +29,7 @@ app.add_typer(prompts_app, name="prompts")
 app.add_typer(db_app, name="db")
 
 register_serving(app)
+app.command()(mcp)
 
 
 def run(arguments: list[str]) -> int:

@@ -12,8 +12,9 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
-from zhiyin.types import Part, SessionId, Shown, UserId
+from zhiyin.types import Language, Part, SessionId, Shown, Turn, UserId, Wish
 from zhiyin.web.limits import admit_turn
+from zhiyin.web.personal import personal
 from zhiyin.web.running import Running
 from zhiyin.web.service import Service
 from zhiyin.web.stream import PROTOCOL, Told
@@ -29,11 +30,20 @@ async def begin(service: Service, session: SessionId, user: UserId, parts: Parts
     return await service.turns.begin(told, parts, service.gate, over=lambda running: _count(service, running))
 
 
+async def say(
+    service: Service, session: SessionId, user: UserId, text: str, *, limit: int | None = None, filters: tuple[Wish, ...] = (), language: Language | None = None
+) -> Running:
+    """A message said in a session: its turn, begun."""
+    engine, personally = service.app.engine, await personal(service.records, user)
+    turn = Turn(session=session, user=user, text=text, time=service.clock())
+    return await begin(service, session, user, lambda: engine.answer(turn, limit=limit, filters=filters, personal=personally, language=language))
+
+
 async def answer(running: Running, request: Request, *, stream: bool) -> Response:
     """The answer of a turn, in the form that was asked for."""
     if stream:
         return EventStream(running)
-    return JSONResponse(await _unless_gone(running, request))
+    return JSONResponse(await unless_gone(running, request))
 
 
 class EventStream(EventSourceResponse):
@@ -69,7 +79,7 @@ async def _lines(running: Running, after: int) -> AsyncGenerator[bytes, None]:
             yield KEEPALIVE_COMMENT if frame is None else frame.encoded()
 
 
-async def _unless_gone(running: Running, request: Request) -> Json:
+async def unless_gone(running: Running, request: Request) -> Json:
     """The whole reply, unless the client hangs up before: then nobody reads the turn any longer."""
     reading, leaving = asyncio.ensure_future(running.whole()), asyncio.ensure_future(_gone(request))
     try:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from zhiyin.history import exchanges
 from zhiyin.reply.presenter import Presenter
 from zhiyin.reply.speaker import TemplateSpeaker
-from zhiyin.types import Act, Candidate, Card, Item, ItemId, Language, Profile, SessionId, State, UserId
+from zhiyin.types import Act, Candidate, Card, Item, ItemId, Language, Profile, Said, SessionId, State, UserId
 from zhiyin.types import Query as Look
 from zhiyin.web.asked import Locale
 from zhiyin.web.belonging import owner_of
@@ -190,13 +190,12 @@ async def _shown(service: Service, session: SessionId | None, recommendation: st
     """The item as it was last shown in a session, or on one slate of it."""
     if session is None:
         return None
-    for exchange in reversed(exchanges(await service.store.events(session))):
-        said = exchange.said
-        if said is not None and (said.recommendation == recommendation if recommendation is not None else not exchange.undone):
-            card = next((c for c in said.cards if c.item == item), None)
-            if card is not None:
-                return card
-    return None
+    events = await service.store.events(session)
+    if recommendation is not None:  # of a turn, undone or not, or of a list without one
+        said = (e for e in events if isinstance(e, Said) and e.recommendation == recommendation)
+    else:
+        said = (e.said for e in reversed(exchanges(events)) if e.said is not None and not e.undone)
+    return next((card for one in said for card in one.cards if card.item == item), None)
 
 
 def _as_shown(service: Service, card: Card, state: State) -> Candidate | None:

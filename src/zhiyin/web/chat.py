@@ -12,14 +12,13 @@ from starlette.requests import Request
 from zhiyin.errors import ModelResting
 from zhiyin.llm import LLMRequest, Message
 from zhiyin.ports import LLM
-from zhiyin.types import Language, Turn
-from zhiyin.web.answering import answer, begin, wants_stream
+from zhiyin.types import Language
+from zhiyin.web.answering import answer, say, wants_stream
 from zhiyin.web.asked import ChatBody
 from zhiyin.web.belonging import place_of
 from zhiyin.web.callers import Who
 from zhiyin.web.filters import read_filters
 from zhiyin.web.idempotency import Once
-from zhiyin.web.personal import personal
 from zhiyin.web.problems import invalid
 from zhiyin.web.service import Here, Service
 
@@ -35,16 +34,13 @@ STREAMS: dict[int | str, dict[str, Any]] = {
 @router.post("/v1/chat", responses=STREAMS, response_class=Response)
 async def chat(service: Here, who: Who, body: ChatBody, request: Request) -> Response:
     """Say something. The session of a first message is new; its id comes back with the reply."""
-    text, engine = body.text, service.app.engine
+    text = body.text
     check_domain(service, body.domain)
     filters = read_filters(body.filters or {}, service.app.catalog)
-    if body.require_llm and not answers(engine.model):
+    if body.require_llm and not answers(service.app.engine.model):
         raise ModelResting("no language model can be asked now")
     session, user = await place_of(service, who, body.session_id or body.id, body.user, makes=body.ai_sdk)
-    personally = await personal(service.records, user)
-    turn = Turn(session=session, user=user, text=text, time=service.clock())
-    language = Language(body.locale) if body.locale else None
-    running = await begin(service, session, user, lambda: engine.answer(turn, limit=body.limit, filters=filters, personal=personally, language=language))
+    running = await say(service, session, user, text, limit=body.limit, filters=filters, language=Language(body.locale) if body.locale else None)
     return await answer(running, request, stream=wants_stream(request, by_default=body.ai_sdk))
 
 
