@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 
 from fastapi.responses import JSONResponse, Response
@@ -46,15 +46,15 @@ async def answer(running: Running, request: Request, *, stream: bool) -> Respons
     return JSONResponse(await unless_gone(running, request))
 
 
-class EventStream(EventSourceResponse):
-    """A turn as server-sent events, from a place on. A client that hangs up is noticed at once, not at the next event."""
+class Leavable(EventSourceResponse):
+    """Lines that are sent until they end or the client is gone. A client that hangs up is noticed at once, not at the next line."""
 
-    def __init__(self, running: Running, *, after: int = 0) -> None:
-        self._lines = _lines(running, after)
-        super().__init__(self._lines, headers=PROTOCOL)
+    def __init__(self, lines: AsyncGenerator[bytes], headers: Mapping[str, str]) -> None:
+        self._lines = lines
+        super().__init__(lines, headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends until the turn ends or the client is gone."""
+        """Sends until the lines end or the client is gone."""
         async with aclosing(self._lines):
             sending, leaving = asyncio.create_task(self.stream_response(send)), asyncio.create_task(self.listen_for_disconnect(receive))
             try:
@@ -65,6 +65,13 @@ class EventStream(EventSourceResponse):
                 await asyncio.wait({sending, leaving})
             with suppress(OSError, asyncio.CancelledError):  # the connection broke, or its end was noticed first
                 sending.result()
+
+
+class EventStream(Leavable):
+    """A turn as server-sent events, from a place on."""
+
+    def __init__(self, running: Running, *, after: int = 0) -> None:
+        super().__init__(_lines(running, after), PROTOCOL)
 
 
 def wants_stream(request: Request, *, by_default: bool = False) -> bool:
