@@ -34,9 +34,11 @@ def item_vectors(catalog: Catalog, settings: Settings, warn: Warn) -> Vectors | 
 
 
 class ItemVectors:
-    """A vector a row, zeros where there is none yet. What `array` gave is never written to but in rows of zeros, which take their vector.
+    """A vector a row, zeros where there is none yet.
 
-    So a search that runs meanwhile may see such a row in part; a part of a unit vector is no longer than one, and its cosines stay in [-1, 1].
+    What `array` gave is written to in place, by one writer at a time: a row whose text changes becomes zeros, a row of zeros becomes its vector.
+    A search that runs meanwhile, in another thread, sees the whole vector, none, or a part of one. A part of a unit vector is no longer than one,
+    so cosines stay in [-1, 1]; they order what is shown and decide nothing else. Copying all of them for each change took longer than all the rest.
     """
 
     def __init__(self, domain: Domain, texts: Sequence[str], embedder: Embedder, cache: Path, warn: Warn) -> None:
@@ -90,7 +92,7 @@ class ItemVectors:
         """The vectors of `size` rows of which these have a new text: they wait for their vector."""
         with self._one:
             before = len(self._keys)
-            self._room(size, afresh=any(row < before and self._rows[row].any() for row in texts))
+            self._room(size)
             keys, ours = np.zeros(size, dtype=np.uint64), np.ones(size, dtype=np.bool_)
             keys[:before], ours[:before] = self._keys[:size], self._ours[:size]
             for row, text in texts.items():
@@ -116,9 +118,9 @@ class ItemVectors:
         except OSError as error:  # a full disk: they are embedded again after the next start
             self._warn(f"vectors cannot be kept at {self._cache.path}: {error.strerror}")
 
-    def _room(self, size: int, *, afresh: bool) -> None:
-        """Rows to write to that nobody reads: past the end of what there is, or all of them copied."""
-        if afresh or size > len(self._rows):
+    def _room(self, size: int) -> None:
+        """Rows past the end of what there is, which nobody reads; more than are asked for, so that most changes copy nothing."""
+        if size > len(self._rows):
             rows = np.zeros((size + max(_BATCH, size // _SPARE), self._rows.shape[1]), dtype=np.float32)
             rows[: len(self._keys)] = self.array
             self._rows = rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
@@ -258,15 +259,33 @@ def test_a_row_waits_for_its_vector_without_one_and_takes_it_in_its_place(tmp_pa
     embedder = Slow()
     vectors = ItemVectors(tiny_domain(), ["a", "b"], embedder, tmp_path, print)
     vectors.fill()
-    before = vectors.array.copy()
     old = vectors.array
     new = vectors.changed({1: "changed", 2: "new"}, 3)
+    assert (len(old), len(new)) == (2, 3)
     assert not new[1:].any()
-    assert np.array_equal(old, before)
+    assert np.array_equal(new[0], embedder.passages(["a"])[0])
     vectors.fill()
     assert np.array_equal(vectors.array, embedder.passages(["a", "changed", "new"]))
     assert np.array_equal(new, vectors.array)
-    assert np.array_equal(old, before)
+
+
+def test_a_row_in_the_middle_of_a_change_is_never_longer_than_a_unit_vector(tmp_path: Path) -> None:
+    vectors = ItemVectors(tiny_domain(), [str(n) for n in range(40)], HashingEmbedder(), tmp_path, print)
+    vectors.fill()
+    longest, over = [0.0], threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            longest[0] = max(longest[0], float(np.linalg.norm(vectors.array, axis=1).max()))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    for again in range(60):
+        vectors.changed({n: f"{n} {again}" for n in range(40)}, 40)
+        vectors.fill()
+    over.set()
+    looking.join()
+    assert 0.99 < longest[0] < 1.001
 
 
 def test_a_text_that_changes_while_it_is_embedded_gets_the_vector_of_what_it_says_now(tmp_path: Path) -> None:
@@ -291,15 +310,15 @@ def test_vectors_of_changed_texts_are_kept_for_the_next_start(tmp_path: Path) ->
     assert np.allclose(again.array[:2], vectors.array, atol=0.01)
 
 
-async def test_an_index_of_vectors_follows_and_the_array_it_was_made_of_stays(tmp_path: Path) -> None:
+async def test_an_index_of_vectors_follows(tmp_path: Path) -> None:
     app = living_app(tmp_path)
     view = living(app).view
     index = view.finder.retriever.index = DenseIndex(living(app).vectors.array)
-    before = living(app).vectors.array.copy()
     await living(app).change([HALO], [EMBER])
     embedded(app)
     await asyncio.sleep(0.05)
     rows, _ = index.search(app.embedder.passages(["Halo Ring / 光环. Lumenor. amber. A ring of light."])[0], 20)
     assert rows[0] == app.catalog.row[HALO.id]
     assert view.catalog.row[EMBER] not in rows
-    assert np.array_equal(view.finder.retriever.vectors, before)
+    assert view.finder.retriever.vectors is not None
+    assert view.finder.retriever.vectors[view.catalog.row[EMBER]].any()  # the index has its own array by now: a turn that runs goes on with this one
