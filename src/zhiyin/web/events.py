@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Strict, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
 
 from zhiyin.catalog.events_names import PASSED, UNKNOWN, kind_of, nearest_kind
 from zhiyin.interactions import KINDS
 from zhiyin.types import Fed, ItemId, Scalar, SessionId, UserId
-from zhiyin.web.belonging import owner_of
+from zhiyin.web.beside import beside
 from zhiyin.web.bodies import Body, Id, Text
 from zhiyin.web.callers import Caller, Who
+from zhiyin.web.event_names import in_our_names
 from zhiyin.web.idempotency import Once
-from zhiyin.web.problems import Problem, problem_of
+from zhiyin.web.money import CURRENCIES
+from zhiyin.web.payload import read_json
+from zhiyin.web.problems import Problem, invalid, problem_of, unknown
 from zhiyin.web.service import Here, Service
 from zhiyin.wire import Json
 
@@ -28,9 +32,32 @@ router = APIRouter(tags=["events"], route_class=Once)
 MOST = 1000  # events of one batch
 _AHEAD = timedelta(minutes=5)  # that a clock may be fast
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
-_ABOUT_NOTHING = "comment"  # how the log has a search or an impression of nothing in particular: it says nothing of any item
+_ABOUT_NOTHING = "comment"  # how the log has a visit of a page and the like: it says nothing of any item
+_ITEMLESS = frozenset({"search", "impression", "comment"})
+_OF_MONEY = frozenset({"cart", "uncart", "purchase", "refund"})
+_LONGEST_VALUE, _MOST_ITEMS, _MOST_PROPERTIES = 1000, 100, 50
+_BIGGEST = 2**53  # above, JSON's numbers are not exact everywhere
 
-Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
+
+def _moment(value: object) -> object:
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise PydanticCustomError("time", "RFC 3339 with a zone is needed, such as 2026-01-31T08:00:00Z")
+    return value
+
+
+def _known(code: str) -> str:
+    if code not in CURRENCIES:
+        raise PydanticCustomError("currency", "a code of ISO 4217 is needed, such as CNY")
+    return code
+
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+Currency = Annotated[str, AfterValidator(_known)]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=-_BIGGEST, le=_BIGGEST)]
+Whole = Annotated[int, Strict(), Field(ge=-_BIGGEST, le=_BIGGEST)]
+Short = Annotated[Text, StringConstraints(max_length=_LONGEST_VALUE)]
+Property = Annotated[bool, Strict()] | Whole | Number | Short
 
 
 class EventBody(Body):
@@ -38,18 +65,21 @@ class EventBody(Body):
 
     event_id: Id
     type: Id
-    time: AwareDatetime | None = Field(None, description="RFC 3339 with a zone; now, where it is not told")
+    time: Moment | None = Field(None, description="RFC 3339 with a zone; now, where it is not told")
     user_id: Id | None = None
     visitor_id: Id | None = None
     session_id: Id | None = None
-    item_ids: tuple[Id, ...] = Field((), max_length=100)
-    value: float | None = Field(None, allow_inf_nan=False, description="rating 1-5, dwell in seconds, money in minor units")
-    quantity: int | None = Field(None, ge=1, le=1_000_000)
+    item_ids: tuple[Id, ...] = Field((), max_length=_MOST_ITEMS)
+    value: Number | None = Field(None, description="rating 1-5, dwell in seconds, money in minor units")
+    quantity: Annotated[Whole, Field(ge=1, le=1_000_000)] | None = None
     currency: Currency | None = None
     recommendation_id: Id | None = None
-    position: int | None = Field(None, ge=0, le=100_000)
+    position: Annotated[Whole, Field(ge=0, le=100_000)] | None = None
     query: Text | None = None
-    properties: Mapping[str, str | int | float | bool] = Field(default_factory=dict, max_length=50)
+    properties: dict[Annotated[Short, StringConstraints(min_length=1, max_length=100)], Property] = Field(default_factory=dict, max_length=_MOST_PROPERTIES)
+
+
+_OURS = frozenset(EventBody.model_fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +95,15 @@ class _Read:
 @router.post("/v1/events", openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}})
 async def take_events(service: Here, who: Who, request: Request) -> Json:
     """Keep events, durably; of each whether it was new. Where none could be kept, a 400 with the reasons."""
-    batch = _batch(await request.body())
+    batch = _batch(read_json(await request.body()))
+    if who.kind == "browser":
+        who.acting_as()  # a 401 without a visitor's token
+    reader = _Reader(service, who)
     read: list[_Read] = []
     rejected: list[Json] = []
     for index, raw in enumerate(batch):
         try:
-            read.append(await _read(index, raw, service, who))
+            read.append(await reader.read(index, raw))
         except ValidationError as error:
             rejected.append({"index": index, "errors": list(problem_of(error).errors)})
         except Problem as problem:
@@ -83,78 +116,103 @@ async def take_events(service: Here, who: Who, request: Request) -> Json:
     return {"accepted": accepted, "duplicates": len(read) - accepted, "rejected": rejected}
 
 
-def _batch(text: bytes) -> Sequence[object]:
-    try:
-        body = json.loads(text)
-    except ValueError:  # not JSON, or not UTF-8
-        raise _bad("events", "the body is no JSON") from None
-    events = body.get("events") if isinstance(body, dict) and set(body) == {"events"} else body
-    if not isinstance(events, list):
-        raise Problem(400, "invalid", "events: a list of events is needed", errors=({"field": "events", "message": "a list of events is needed"},))
-    if len(events) > MOST:
-        raise Problem(400, "invalid", f"events: {len(events)} are too many at once; {MOST} are the most", errors=({"field": "events", "message": f"at most {MOST} at once"},))
-    return events
+def _batch(body: object) -> Sequence[object]:
+    if isinstance(body, dict):
+        for name in body:
+            if name != "events":
+                raise unknown(str(name)[:100], ("events",))
+        body = body.get("events")
+    if not isinstance(body, list):
+        raise invalid("events", "a list of events is needed")
+    if len(body) > MOST:
+        raise invalid("events", f"{len(body)} are too many at once; {MOST} are the most")
+    return body
 
 
-async def _read(index: int, raw: object, service: Service, who: Caller) -> _Read:
-    event = EventBody.model_validate(raw)
-    place = kind_of(event.type)
-    if place == UNKNOWN:
-        near = nearest_kind(event.type)
-        known = f"did you mean {near!r}?" if near else f"types are {', '.join(KINDS)}"
-        raise _bad("type", f"{event.type!r} is no type we know; {known}")
-    now = service.clock()
-    if event.time is not None and not _FIRST <= event.time <= now + _AHEAD:
-        raise _bad("time", f"{event.time.isoformat()} lies before 1970 or in the future")
-    kind = _ABOUT_NOTHING if place == PASSED else KINDS[place]
-    if event.currency is not None and event.value is not None and not float(event.value).is_integer():
-        raise _bad("value", "money is a whole number of minor units (cents, fen)")
+class _Reader:
+    """Reads the events of one batch for one caller; whose a session is is looked up once."""
+
+    def __init__(self, service: Service, who: Caller) -> None:
+        self._service, self._who = service, who
+        self._owners: dict[str, UserId | None] = {}
+
+    async def read(self, index: int, raw: object) -> _Read:
+        """The event. Raises what is wrong with it."""
+        event = EventBody.model_validate(in_our_names(raw, _OURS) if isinstance(raw, dict) else raw)
+        place = kind_of(event.type)
+        if place == UNKNOWN:
+            near = nearest_kind(event.type)
+            raise invalid("type", f"{event.type!r} is no type we know; " + (f"did you mean {near!r}?" if near else f"types are {', '.join(KINDS)}"))
+        now = self._service.clock()
+        moment = event.time or now
+        if not _FIRST <= moment <= now + _AHEAD:
+            raise invalid("time", f"{moment.isoformat()} lies before 1970 or in the future")
+        moment = moment.astimezone(UTC)
+        kind = _ABOUT_NOTHING if place == PASSED else KINDS[place]
+        _check_value(event, kind)
+        if strange := next((i for i in event.item_ids if self._service.app.catalog.item(ItemId(i)) is None), None):
+            raise invalid("item_ids", f"the catalogue has no {strange!r}")
+        if not event.item_ids and kind not in _ITEMLESS:
+            raise invalid("item_ids", f"a {event.type} is of an item")
+        session, user = await self._whose(event, moment)
+        return _Read(index=index, session=session, user=user, feds=tuple(_feds(event, kind, user, moment)))
+
+    async def _whose(self, event: EventBody, moment: datetime) -> tuple[SessionId, UserId]:
+        """The session that an event is kept in, and its user."""
+        who = self._who
+        if who.own_only:
+            if event.user_id is not None:
+                raise invalid("user_id", "a visitor names no user")
+            if event.visitor_id not in {None, who.visitor}:
+                raise invalid("visitor_id", "it is not yours")
+        named = None if who.own_only else event.user_id or (f"visitor:{event.visitor_id}" if event.visitor_id else None)
+        if event.session_id is not None:
+            owner = await self._owner(event.session_id)
+            if owner is not None and named in {None, owner} and (not who.own_only or owner == who.user):
+                return SessionId(event.session_id), owner
+            if owner is not None or who.own_only or named is None:
+                raise invalid("session_id", "there is no such session" if named is None else "there is no such session of this user")
+            return SessionId(event.session_id), UserId(named)
+        if named is None and who.user is None:
+            raise invalid("user_id", "name the user, the visitor or the session")
+        user = who.acting_as(named)
+        return beside(user, moment), user
+
+    async def _owner(self, session: str) -> UserId | None:
+        if session not in self._owners:
+            self._owners[session] = await self._service.archive.owner(SessionId(session))
+        return self._owners[session]
+
+
+def _check_value(event: EventBody, kind: str) -> None:
+    """What a value has to be depends on what it is of."""
+    if kind in _OF_MONEY and event.value is not None and event.currency is None:
+        raise invalid("currency", "money needs its currency, a code of ISO 4217 such as CNY")
+    if event.currency is not None and event.value is not None and not event.value.is_integer():
+        raise invalid("value", "money is a whole number of minor units (cents, fen)")
     if kind == "rating" and (event.value is None or not 1 <= event.value <= 5):
-        raise _bad("value", "a rating is from 1 to 5")
-    if strange := [i for i in event.item_ids if service.app.catalog.item(ItemId(i)) is None]:
-        raise _bad("item_ids", f"the catalogue has no {strange[0]!r}")
-    if not event.item_ids and place != PASSED and kind not in {"search", "impression", "comment"}:
-        raise _bad("item_ids", f"a {event.type} is of an item")
-    session, user = await _whose(event, service, who, event.time or now)
-    return _Read(index=index, session=session, user=user, feds=tuple(_feds(event, kind, user, event.time or now)))
+        raise invalid("value", "a rating is from 1 to 5")
+    if kind == "dwell" and (event.value is None or event.value < 0):
+        raise invalid("value", "a dwell is a number of seconds")
 
 
-async def _whose(event: EventBody, service: Service, who: Caller, moment: datetime) -> tuple[SessionId, UserId]:
-    if who.own_only and event.visitor_id not in {None, who.visitor}:
-        raise _bad("visitor_id", "it is not yours")
-    named = event.user_id or (f"visitor:{event.visitor_id}" if event.visitor_id and not who.own_only else None)
-    if who.own_only and named is not None:
-        raise _bad("user_id", "a browser acts as its visitor and names no user")
-    if named is None and who.user is None:
-        raise _bad("user_id", "name the user or the visitor")
-    user = who.acting_as(named)
-    if event.session_id is None:
-        return SessionId(f"events:{user}:{moment.date().isoformat()}"[:128]), user
-    owner = await service.archive.owner(SessionId(event.session_id))
-    if owner is not None:
-        await owner_of(service, who, event.session_id, named)
-    elif who.own_only:
-        raise _bad("session_id", "there is no such session of yours")
-    return SessionId(event.session_id), user
-
-
-def _feds(event: EventBody, kind: str, user: UserId, moment: datetime) -> Sequence[Fed]:
+def _feds(event: EventBody, kind: str, user: UserId, moment: datetime) -> Iterator[Fed]:
+    """The event as the log has it: one row an item. Money of several items is kept once, with the first."""
     told: dict[str, Scalar] = {name: value for name in ("quantity", "currency", "position", "query") if (value := getattr(event, name)) is not None}
-    told |= {} if kind != _ABOUT_NOTHING else {"type": event.type}
-    items = event.item_ids or ("",)
-    return [
-        Fed(
+    if kind == _ABOUT_NOTHING:
+        told["type"] = event.type
+    items = tuple(dict.fromkeys(event.item_ids)) or ("",)
+    for n, item in enumerate(items):
+        yield Fed(
             user=user,
             kind=kind,
             item=ItemId(item),
-            value=event.value,
+            value=event.value if n == 0 or event.currency is None else None,
             id=event.event_id if len(items) == 1 else f"{event.event_id}#{n}",
             recommendation=event.recommendation_id or "",
             properties={**event.properties, **told},
             time=moment,
         )
-        for n, item in enumerate(items)
-    ]
 
 
 async def _kept(service: Service, read: Sequence[_Read]) -> int:
@@ -170,10 +228,5 @@ async def _kept(service: Service, read: Sequence[_Read]) -> int:
     counts = await asyncio.gather(*(keep(session, user, events) for (session, user), events in places.items()), return_exceptions=True)
     if failed := next((c for c in counts if isinstance(c, BaseException)), None):
         raise failed  # all of them may be sent again: what was kept is known by its id
-    for user in {user for _, user in places}:
-        await service.changes.tasted(user)
+    await asyncio.gather(*(service.changes.tasted(user) for user in {user for _, user in places}))
     return sum(c for c in counts if isinstance(c, int))
-
-
-def _bad(field: str, message: str) -> Problem:
-    return Problem(400, "invalid", f"{field}: {message}", errors=({"field": field, "message": message},))
