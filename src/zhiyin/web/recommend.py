@@ -10,8 +10,8 @@ from pydantic import Field
 
 from zhiyin.policy import plan
 from zhiyin.profile import read_profile
-from zhiyin.state import advance, replay
-from zhiyin.types import DONE_EVENTS, Act, Card, Fed, Heard, ItemId, Language, Profile, Query, Said, SessionId, Slate, State, Turn, UserId
+from zhiyin.state import advance
+from zhiyin.types import Act, Card, Heard, ItemId, Language, Profile, Query, Said, SessionId, Slate, State, Turn, UserId
 from zhiyin.web.asked import Limit, Locale, Yes
 from zhiyin.web.belonging import owner_of
 from zhiyin.web.beside import beside
@@ -21,6 +21,7 @@ from zhiyin.web.filters import read_filters
 from zhiyin.web.idempotency import Once
 from zhiyin.web.known import weights_json
 from zhiyin.web.limits import admit_turn
+from zhiyin.web.past import past_of
 from zhiyin.web.personal import personal
 from zhiyin.web.service import Here, Service
 from zhiyin.web.stream import total_of, worded
@@ -28,7 +29,6 @@ from zhiyin.web.views import offer_json
 from zhiyin.wire import Json, candidate_json, wish_json
 
 router = APIRouter(tags=["recommend"], route_class=Once)
-_SESSIONS = 40  # of a user, for taste: as many as the engine reads
 _MOST = 20  # items of a list
 _WEIGHTS = 10  # of a profile that are told
 
@@ -91,17 +91,9 @@ async def _setting(service: Service, who: Caller, body: RecommendBody) -> _Setti
     else:
         user = who.acting_as(body.user)
         state = State()
-    feedback, done = await _past(service, user)
-    profile = read_profile(feedback, service.clock()) if await personal(service.records, user) else Profile()
-    return _Setting(session=beside(user, service.clock()), user=user, state=state, profile=profile, done=done)
-
-
-async def _past(service: Service, user: UserId) -> tuple[list[Fed], frozenset[ItemId]]:
-    """A user's feedback, and the items that the user is done with."""
-    sessions = await service.store.sessions(user)
-    states = [replay(await service.store.events(s)) for s in sessions[-_SESSIONS:]]
-    feedback = [f for state in states for f in state.feedback]
-    return feedback, frozenset(f.item for f in feedback if f.kind in DONE_EVENTS)
+    past = await past_of(service.store, user)
+    profile = read_profile(past.feedback, service.clock()) if await personal(service.records, user) else Profile()
+    return _Setting(session=beside(user, service.clock()), user=user, state=state, profile=profile, done=past.done)
 
 
 def _read(service: Service, setting: _Setting, body: RecommendBody) -> State:

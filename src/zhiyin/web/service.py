@@ -20,6 +20,7 @@ from zhiyin.settings import Settings
 from zhiyin.web.changes import Changes
 from zhiyin.web.gate import Gate
 from zhiyin.web.keys import Keyring
+from zhiyin.web.learning import Learner
 from zhiyin.web.metrics import Metrics
 from zhiyin.web.signing import open_secret
 from zhiyin.web.turns import Turns
@@ -47,6 +48,7 @@ class Service:
     keys: Keyring
     changes: Changes
     items: KeptItems
+    learner: Learner
 
 
 async def service(request: HTTPConnection) -> Service:
@@ -89,6 +91,8 @@ async def service_over(app: App, stores: Stores, bus: Bus, limiter: Limiter, set
         stack.push_async_callback(items.stop)
         await items.follow()
         await turns.follow()
+        learner = Learner(app.living, stores.log, app.engine.clock)
+        stack.push_async_callback(learner.stop)
         yield Service(
             app=app,
             store=stores.log,
@@ -105,4 +109,5 @@ async def service_over(app: App, stores: Stores, bus: Bus, limiter: Limiter, set
             keys=Keyring(stores.records, app.engine.clock),
             changes=changes,
             items=items,
+            learner=learner,
         )
