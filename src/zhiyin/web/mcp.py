@@ -28,7 +28,7 @@ from zhiyin.web.tools import Tools
 
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
-_VALUES = 30  # of a field, that are told
+_VALUES, _SAMPLES = 40, 5  # of a field: all are told where there are no more than these, else so many
 
 _log = structlog.get_logger("zhiyin.mcp")
 
@@ -84,7 +84,7 @@ def fields_told(catalog: Catalog) -> str:
         elif field.kind in {"category", "list"}:
             counts = {value: len(rows) for value, rows in catalog.values(field.name).items()}
             values = sorted(counts, key=lambda v: (-counts[v], v))
-            told.append(f"{field.name} (text: {', '.join(values[:_VALUES])}{', ...' if len(values) > _VALUES else ''})")
+            told.append(f"{field.name} (text: {', '.join(values) if len(values) <= _VALUES else ', '.join(values[:_SAMPLES]) + ', ...'})")
     return "; ".join(told)
 
 
