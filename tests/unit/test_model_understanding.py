@@ -177,6 +177,12 @@ async def test_a_number_is_hard_only_where_it_stands_in_the_users_words() -> Non
     assert (told.hard, guessed.hard, mild.hard) == (True, False, False)
 
 
+async def test_words_of_several_clauses_say_no_amount() -> None:
+    text = "grandmother reads till late, her eyes are tired by 9.5 at night"
+    assert await added(text, wish("rating", ">=", 8, text)) == []
+    assert [w.source for w in await added(text, wish("rating", ">=", 9.5, "tired by 9.5 at night"))] == ["tired by 9.5 at night"]
+
+
 async def test_a_number_in_another_unit_is_converted_or_no_wish() -> None:
     understood = Understanding(language=RULES(turn("hello"), State()).language, intent={"recommend": 0.6, "query": 0.4})
     text = "nothing over 2 kg please"
@@ -277,6 +283,13 @@ def test_intents_mix_by_weight_and_stay_a_distribution() -> None:
     assert mixed_intent(rules, "service", 0.5) is rules
     assert mixed_intent(rules, "stop", 0.5) != rules
     assert mixed_intent(rules, "dance", 0.5) is rules
+
+
+async def test_one_thing_is_compared_with_nothing() -> None:
+    text = "what would the second one set me back?"
+    _, alone = await reread(text, reading(intent="compare", about=(2,)), SHOWN)
+    _, two = await reread("what would they set me back, the first one and the second one?", reading(intent="compare"), SHOWN)
+    assert alone.intent["compare"] < 0.2 < two.intent["compare"]
 
 
 async def test_a_reading_that_agrees_with_the_rules_changes_nothing() -> None:

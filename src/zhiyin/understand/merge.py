@@ -32,7 +32,7 @@ MOODS: Mapping[str, float] = {"good": 0.5, "bad": -0.5}  # a sentiment on a mode
 _NO_WISHES = frozenset({"service", "compare", "explain"})  # the rules drop what sounds like a wish in these on purpose
 _INCLUDES, _EXACT = frozenset({Op.ANY_OF, Op.ALL_OF}), frozenset({Op.EQ, Op.BETWEEN})
 _BEFORE = 6  # tokens before a quote that may hold its negation: "do not want anything that is sad"
-_CLAUSE = re.compile(r"[,，、.;!?。！？；\n]")
+_CLAUSE = re.compile(r"[，、;!?。！？；\n]|[,.](?!\d)")
 _POINTING = re.compile(r"\b(?:the|that|this|which)\s+(?:[\w'-]+\s+){1,4}ones?\b|[这那哪][一几两三四五]?[^\W\d_]{0,8}?[个部款台本盏支张件些](?!月|星期|人|时候|礼拜)")
 
 
@@ -125,7 +125,8 @@ class Merger:
         wishes = self._wishes(understood, reading, state, said)
         about = understood.about or _about(understood, reading, state, said)
         aspects = {**self._aspects(reading, said), **understood.sentiment.aspects}
-        intent = mixed_intent(understood.intent, reading.intent, MODEL_SHARE * (1.0 - confidence))
+        possible = reading.intent != "compare" or len(about) != 1  # one thing is compared with nothing
+        intent = mixed_intent(understood.intent, reading.intent if possible else "", MODEL_SHARE * (1.0 - confidence))
         found = replace(
             understood,
             intent=intent,
@@ -171,6 +172,8 @@ class Merger:
         held = [w for w in state.wishes if w.field == field.name and w.op is not Op.LIKE]
         source = said.original[slice(*span)]
         if field.numeric and op in NUMERIC_OPS and not held and (op not in _EXACT or said.affirmed(span)):
+            if _CLAUSE.search(read.quote.strip(" .。!！?？")):
+                return None  # a whole message is not the words that say how much
             return _amount(read, field, op, source, understood.count)
         if field.kind in VALUE_KINDS and op not in NUMERIC_OPS and said.telling(span):
             fits = said.denied(span) if op is Op.NONE_OF else said.affirmed(span)
