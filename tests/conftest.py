@@ -15,7 +15,7 @@ from zhiyin.settings import Settings
 
 pytest_plugins = ("servers",)
 CI = bool(os.environ.get("CI"))  # not a setting of ours: the name every CI service sets
-MUST_RUN_IN_CI = {"shared", "films", "model", "llm", "servers"}
+MUST_RUN_IN_CI = {"shared", "films", "model", "llm", "servers", "browser"}
 
 
 class NetworkClosed(RuntimeError):
@@ -78,7 +78,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI, a test that needs the shared data, the films, the model or a server fails where it would be skipped."""
+    """In CI, a test that needs the shared data, the films, the model, a server or a browser fails where it would be skipped."""
     report = yield
     marks = sorted({mark.name for mark in item.iter_markers()} & MUST_RUN_IN_CI)
     if CI and report.skipped and marks and not hasattr(report, "wasxfail"):
