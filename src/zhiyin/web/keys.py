@@ -74,7 +74,7 @@ class Keyring:
 
     async def find(self, text: str) -> Key | None:
         """The key in use that has this text; None for one that is wrong or revoked."""
-        if text.partition("_")[0] not in SCOPES or len(text) > 100:
+        if not shaped_as_key(text) or len(text) > 100:
             return None
         digest = _hashed(text)
         key = await self._looked_up(digest)
@@ -123,6 +123,11 @@ class Keyring:
             found += [(record.key, Key(**json.loads(record.value))) for record in page if record.value is not None]
             after = page[-1].key
         return found
+
+
+def shaped_as_key(text: str) -> bool:
+    """Whether a text begins as keys made here do; one that does not was never a key."""
+    return text.partition("_")[0] in SCOPES
 
 
 def _random() -> str:
