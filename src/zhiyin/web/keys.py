@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import secrets
 import string
 import time
@@ -54,6 +55,7 @@ class Keyring:
         digest = _hashed(text)
         key = Key(id=digest[:12], name=name, scope=scope, created=self._clock().isoformat(timespec="seconds"))
         await self._records.put(KIND, digest, _written(key))
+        self._any = (math.inf, True)
         return text, key
 
     async def every(self) -> tuple[Key, ...]:
