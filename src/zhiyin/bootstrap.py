@@ -121,7 +121,7 @@ def build(settings: Settings, *, items: Path | None = None, warn: Warn = lambda 
 def _build(settings: Settings, items: Path | None, warn: Warn, clock: Callable[[], datetime], model: LLM | None) -> App:
     embedder, stand_in = open_embedder(settings)
     cached = CachedEmbedder(embedder)
-    catalog, report = _catalog(settings, items, warn)
+    catalog, report = open_catalog(settings, items=items, warn=warn)
     domain = catalog.domain
     texts = [item_text(item, domain) for item in catalog.items]
     vectors = ItemVectors(domain, texts, cached, settings.cache, warn)
@@ -270,10 +270,11 @@ def _classifier(domain: Domain, embedder: Embedder, warn: Warn) -> IntentClassif
     return classifier
 
 
-def _catalog(settings: Settings, items: Path | None, warn: Warn) -> tuple[Catalog, Report]:
-    """The pack's catalogue, or one inferred from a file."""
-    if items is not None:
+def open_catalog(settings: Settings, *, items: Path | None = None, warn: Warn = lambda _: None) -> tuple[Catalog, Report]:
+    """The catalogue that the settings name: one inferred from `items` or from the file of the settings, else the pack's own."""
+    file = items or (Path(settings.items) if settings.items else None)
+    if file is not None:
         from zhiyin.catalog.infer import infer_catalog  # noqa: PLC0415  # only where a file is given
 
-        return infer_catalog(items)
+        return infer_catalog(file)
     return load_catalog(read_pack(find_pack(settings.domain)), settings.cache, warn=warn, data=settings.data)

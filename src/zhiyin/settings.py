@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tomllib
 from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
-from tomllib import TOMLDecodeError
 from typing import Literal
 
 from platformdirs import user_cache_path, user_data_path
@@ -13,6 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError, TomlConfigSettingsSource
 
 from zhiyin.errors import SettingError
+from zhiyin.stores.places import masked
+
+FILE = "zhiyin.toml"
+"""The settings file, looked for in the working folder."""
 
 
 class ModelSettings(BaseModel):
@@ -61,6 +66,7 @@ class HttpSettings(BaseModel):
     body_limit: int = Field(2_000_000, ge=1000, description="bytes of the longest body")
     in_flight: int = Field(512, ge=1, description="requests at once; more are turned away")
     waiting: int = Field(12, ge=0, description="turns that may wait for the processor; more are turned away")
+    wait_seconds: float = Field(0.15, gt=0.0, description="the longest that a turn should have to wait for the processor; who would wait longer is turned away")
     turns: int = Field(60, ge=0, description="turns a minute of one visitor or user")
     requests: int = Field(600, ge=0, description="requests a minute of one visitor")
     address_requests: int = Field(3000, ge=0, description="requests a minute of browsers behind one address")
@@ -73,9 +79,10 @@ class HttpSettings(BaseModel):
 class Settings(BaseSettings):
     """What can be set, and what it is set to."""
 
-    model_config = SettingsConfigDict(env_prefix="ZHIYIN_", env_nested_delimiter="__", extra="forbid", frozen=True, toml_file="zhiyin.toml")
+    model_config = SettingsConfigDict(env_prefix="ZHIYIN_", env_nested_delimiter="__", extra="forbid", frozen=True, toml_file=FILE)
 
     domain: str = Field("movies", description="the domain pack: a built-in name or a folder")
+    items: str = Field("", description="a CSV, JSON, JSONL or Parquet file to talk about in place of the domain's own items; empty for none")
     store: str = Field(
         "", description="where conversations are kept: memory:, sqlite:///PATH, postgresql://USER:PASSWORD@HOST/DATABASE, mysql://..., or empty for the file in the data folder"
     )
@@ -106,13 +113,15 @@ class Settings(BaseSettings):
 
 def read_settings(**given: object) -> Settings:
     """The settings, with those of the command line on top. Raises `SettingError` with the name and the trouble."""
+    if given.get("domain") is not None and given.get("items") is None:
+        given["items"] = ""  # whoever names a domain means its own items, not the file of the settings
     try:
         return Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]  # pydantic checks the values
     except ValidationError as error:
         first = error.errors(include_input=False)[0]  # the input may be a key
         name = ".".join(str(part) for part in first["loc"])
-        raise SettingError(f"setting {name!r}: {first['msg']}", hint=f"Settings are {', '.join(names())}; see: zhiyin doctor") from None
-    except (SettingsError, TOMLDecodeError) as error:
+        raise SettingError(f"setting {name!r}: {first['msg']}", hint=f"Settings are {', '.join(names())}; see: zhiyin config schema") from None
+    except (SettingsError, tomllib.TOMLDecodeError) as error:
         raise SettingError(f"the settings cannot be read: {error}", hint="Look at zhiyin.toml in this folder and at the ZHIYIN_ variables") from None
 
 
@@ -122,13 +131,46 @@ def names() -> list[str]:
 
 
 def sources(settings: Settings) -> dict[str, str]:
-    """Where each setting's value came from: default or set."""
-    return {name: "set" if _is_set(settings, name) else "default" for name in names()}
+    """Where each setting's value came from: default, zhiyin.toml, environment, or set (by an option, or in Python)."""
+    variables = {name.upper() for name in os.environ}
+    file = _file()
+    found = {}
+    for outer, inner in _names():
+        name = f"{outer}.{inner}" if inner else outer
+        part = file.get(outer)
+        if not _is_set(settings, name):
+            found[name] = "default"
+        elif {f"ZHIYIN_{outer}".upper(), f"ZHIYIN_{outer}__{inner}".upper()} & variables:
+            found[name] = "environment"
+        else:
+            found[name] = FILE if (inner in part if inner and isinstance(part, dict) else outer in file) else "set"
+    return found
 
 
 def value_of(settings: Settings, name: str) -> object:
     """What a setting is set to; `llm.url` and the like too."""
     return attrgetter(name)(settings)
+
+
+def shown(settings: Settings, name: str) -> str:
+    """What a setting is set to, as it may be shown: without keys and passwords."""
+    text = str(value_of(settings, name))
+    return masked(text) if name in {"store", "redis"} else text
+
+
+def described(name: str) -> str:
+    """What a setting does, in a sentence."""
+    outer, _, inner = name.partition(".")
+    field = Settings.model_fields[outer]
+    if inner and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        field = field.annotation.model_fields[inner]
+    return field.description or ""
+
+
+def _file() -> dict[str, object]:
+    """What the settings file of this folder says; nothing where there is none."""
+    path = Path(FILE)
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _names() -> Iterator[tuple[str, str]]:

@@ -112,11 +112,12 @@ def train_domain(
 
 
 def open_behaviour(catalog: Catalog, vectors: Vectors | None, settings: Settings, warn: Callable[[str], None]) -> Behaviour | None:
-    """The behaviour model of a domain: the one in service, trained now if logs are there that it has not seen; None without logs."""
+    """The behaviour model of a domain: the one in service, trained now if log files are there that it has not seen; None where nothing was ever learned.
+
+    What the store holds is learned from when `zhiyin train` is called, and not at a start, which would read all of it.
+    """
     stamp, folder = _stamp(catalog, settings), model_folder(settings, catalog.domain.name)
-    if not stamp:
-        return None
-    if _learned_from(folder) != stamp and not _trained_now(catalog, vectors, settings, warn):
+    if _learned_from(folder) != stamp and not (stamp and _trained_now(catalog, vectors, settings, warn)):
         return None
     try:
         sequential = bool(_about(folder).get("sequential"))

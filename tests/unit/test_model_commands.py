@@ -196,7 +196,8 @@ def test_nested_settings_have_names_sources_and_values(here: Path, monkeypatch: 
     monkeypatch.setenv("ZHIYIN_LLM__WAITING", "4")
     settings = read_settings(llm={"url": "llamacpp:b"})
     origin = sources(settings)
-    assert [name for name in names() if name.startswith("llm.") and origin[name] == "set"] == ["llm.url", "llm.parallel", "llm.waiting"]
+    told = {name: origin[name] for name in names() if name.startswith("llm.") and origin[name] != "default"}
+    assert told == {"llm.url": "set", "llm.parallel": "zhiyin.toml", "llm.waiting": "environment"}
     assert (value_of(settings, "llm.parallel"), value_of(settings, "llm.waiting"), value_of(settings, "domain")) == (3, 4, "movies")
     assert "llm" not in origin
 
@@ -232,7 +233,7 @@ def test_doctor_names_nested_settings_and_hides_the_key(monkeypatch: pytest.Monk
     assert "llm.url" in out
     assert "very-secret" not in out
     values = json.loads(out.splitlines()[-1])["settings"]
-    assert values["llm.key"] == ["**********", "set"]
+    assert values["llm.key"] == ["**********", "environment"]
     assert values["llm.url"] == ["off:", "default"]
 
 

