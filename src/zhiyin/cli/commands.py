@@ -15,6 +15,7 @@ from zhiyin.cli.database import db_app
 from zhiyin.cli.mcp import mcp
 from zhiyin.cli.options import DomainOption, ItemsOption, JsonOption, LanguageOption, ModelOption, StoreOption, llm_setting, warn
 from zhiyin.cli.serving import register as register_serving
+from zhiyin.cli.users import register as register_users
 from zhiyin.errors import CatalogError, ZhiyinError
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer exports no name for the base of its usage errors
@@ -31,6 +32,7 @@ app.add_typer(db_app, name="db")
 
 register_beginning(app)
 register_serving(app)
+register_users(app)
 app.command()(mcp)
 
 

@@ -11,26 +11,22 @@ from starlette.requests import Request
 
 from zhiyin.history import exchanges
 from zhiyin.reply.presenter import Presenter
-from zhiyin.reply.speaker import TemplateSpeaker
-from zhiyin.types import Act, Candidate, Card, Item, ItemId, Language, Profile, Said, SessionId, State, UserId
+from zhiyin.types import Act, Candidate, Item, ItemId, Language, Profile, SessionId, State, UserId
 from zhiyin.types import Query as Look
 from zhiyin.web.asked import Locale
 from zhiyin.web.belonging import owner_of
 from zhiyin.web.bodies import Body, Id
 from zhiyin.web.callers import Caller, Who
 from zhiyin.web.comparing import rows_json, verdicts_json
-from zhiyin.web.known import known_of, weights_json
+from zhiyin.web.explaining import SESSIONS, explained, last_shown, spoken
+from zhiyin.web.known import known_of
 from zhiyin.web.problems import invalid, missing
 from zhiyin.web.service import Here, Service
 from zhiyin.web.slates import Shown
 from zhiyin.web.suggestions import follow_ups, openers, words
-from zhiyin.web.views import candidate_of
-from zhiyin.wire import Json, candidate_json, reason_json
+from zhiyin.wire import Json, candidate_json
 
 router = APIRouter(tags=["asides"])
-_LOOKED_AT = 50  # candidates among which an item's scores are looked for
-_WEIGHTS = 10  # of a profile that are told
-_SESSIONS = 40  # of a user, for taste: as many as the engine reads
 
 
 class AsideBody(Body):
@@ -98,7 +94,7 @@ async def compare(*, service: Here, who: Who, body: CompareBody, request: Reques
         "items": [candidate_json(_candidate(service, item, setting.state)) for item in items],
         "rows": rows_json(items, wishes, wording, setting.language),
         "verdicts": verdicts_json(items, wishes, wording, setting.language),
-        "text": _spoken(service, act, setting.state),
+        "text": spoken(service.app, act, setting.state),
     }
 
 
@@ -110,25 +106,16 @@ async def explain(*, service: Here, who: Who, slates: Shown, body: ExplainBody, 
     setting = await _setting(service, who, request, body)
     user = setting.user or who.acting_as(body.user)
     item = _item(service, body.item_id, "item_id")
-    known = await known_of(service, user, latest=_SESSIONS)
+    known = await known_of(service.app, user, latest=SESSIONS)
     session = setting.session
     if session is None and body.recommendation_id is not None:
         session = await slates.session_of(service, user, body.recommendation_id)
-    shown = await _shown(service, session, body.recommendation_id, item.id)
+    shown = None if session is None else await last_shown(service.store, session, item.id, body.recommendation_id)
     if body.recommendation_id is not None and shown is None:
         raise missing("recommendation of this item")
     profile = known.profile if known.personalise else Profile()
     item = _item(service, body.item_id, "item_id")  # once more: it may have been deleted while the log was read
-    candidate = _as_shown(service, shown, setting.state) if shown is not None else None
-    candidate = candidate or _as_found(service, item, setting.state, profile)
-    act = Act(kind="explain", items=(item.id,), reasons=candidate.reasons)
-    return {
-        "item": candidate_json(candidate),
-        "reasons": [reason_json(r) for r in candidate.reasons],
-        "sources": dict(candidate.sources),
-        "profile": [row for row, _ in weights_json(profile, service.app.wording)[:_WEIGHTS]],
-        "text": _spoken(service, act, setting.state),
-    }
+    return explained(service.app, item, setting.state, profile, shown)
 
 
 async def _setting(service: Service, who: Caller, request: Request, asked: AsideBody) -> _Setting:
@@ -174,37 +161,3 @@ def _candidate(service: Service, item: Item, state: State) -> Candidate:
     reasons = engine.find.reasons(item.id, Look(wishes=state.wishes, topic=state.topic, basis=state.basis))
     bare = Candidate(item=item, score=0.0, attributes=catalog.attributes(catalog.row[item.id], state.wishes), reasons=reasons)
     return engine.present.slate((bare,), state)[0]
-
-
-def _as_found(service: Service, item: Item, state: State, profile: Profile) -> Candidate:
-    """An item as it would be found now: with its scores, where it is among the best."""
-    look = Look(wishes=state.wishes, topic=state.topic, basis=state.basis, profile=profile, limit=_LOOKED_AT)
-    found = next((c for c in service.app.engine.find.slate(look) if c.item.id == item.id), None)
-    if found is None:
-        reasons = service.app.engine.find.reasons(item.id, look)
-        found = Candidate(item=item, score=0.0, attributes=service.app.catalog.attributes(service.app.catalog.row[item.id], state.wishes), reasons=reasons)
-    return service.app.engine.present.slate((found,), state)[0]
-
-
-async def _shown(service: Service, session: SessionId | None, recommendation: str | None, item: ItemId) -> Card | None:
-    """The item as it was last shown in a session, or on one slate of it."""
-    if session is None:
-        return None
-    events = await service.store.events(session)
-    if recommendation is not None:  # of a turn, undone or not, or of a list without one
-        said = (e for e in events if isinstance(e, Said) and e.recommendation == recommendation)
-    else:
-        said = (e.said for e in reversed(exchanges(events)) if e.said is not None and not e.undone)
-    return next((card for one in said for card in one.cards if card.item == item), None)
-
-
-def _as_shown(service: Service, card: Card, state: State) -> Candidate | None:
-    candidate = candidate_of(card, service.app.wording)
-    return None if candidate is None else service.app.engine.present.slate((candidate,), state)[0]
-
-
-def _spoken(service: Service, act: Act, state: State) -> str:
-    """What the templates say of an act; no model is asked beside a conversation."""
-    wording = service.app.wording
-    sentences = TemplateSpeaker(wording.catalog, wording).script(act, (), state).sentences
-    return ("" if state.language is Language.ZH else " ").join(sentences).replace(" \n", "\n")

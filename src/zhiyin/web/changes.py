@@ -13,9 +13,12 @@ from zhiyin.errors import StoreError
 from zhiyin.ports import Bus, Records
 from zhiyin.records import Record
 from zhiyin.types import UserId
+from zhiyin.web.turns import STOP_USER
 
 RECORDS, TASTE = "records", "taste"
 """Topics of the bus: a document of the kind that is the message changed; of WORKER:USER, the user gave feedback or was forgotten, there."""
+FORGOTTEN = "forgotten"
+"""The kind of the documents that tell every server of an erasure by a program beside them: a random key, and the user while it goes on."""
 MISSED = "*"
 """What a bus says after it lost its connection: something may have been missed."""
 _EVERY = 0.5  # seconds: the bus may lose a message, the store does not
@@ -29,7 +32,7 @@ class Changes:
 
     def __init__(self, records: Records, bus: Bus, *, every: float = _EVERY) -> None:
         self._records, self._bus, self._every = records, bus, every
-        self._by_kind: dict[str, list[Callable[[Record], Awaitable[None]]]] = {}
+        self._by_kind: dict[str, list[Callable[[Record], Awaitable[None]]]] = {FORGOTTEN: [self._forget]}
         self._by_taste: list[Callable[[UserId], None]] = []
         self._version = 0
         self._me = uuid.uuid4().hex
@@ -79,6 +82,13 @@ class Changes:
                     await act(record)
                 self._version = record.version
 
+    async def _forget(self, record: Record) -> None:
+        """A program beside the servers erases a user: stop what is being said to them here, and drop what is held of them."""
+        if record.value is not None:
+            await self._bus.publish(STOP_USER, f"{FORGOTTEN}:{record.value}")
+            for act in self._by_taste:
+                act(UserId(record.value))
+
     async def _listen(self, told: AsyncGenerator[tuple[str, str]]) -> None:
         async with aclosing(told):
             async for topic, message in told:
@@ -99,8 +109,6 @@ class Changes:
             except TimeoutError:
                 pass
             self._rung.clear()
-            if not self._by_kind:
-                continue
             try:
                 await self.catch_up()
             except StoreError:

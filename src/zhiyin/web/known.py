@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from zhiyin.bootstrap import App
+from zhiyin.ports import Archive
 from zhiyin.profile import read_profile
 from zhiyin.records import Conversation
 from zhiyin.reply.wording import Wording
 from zhiyin.state import replay
 from zhiyin.types import Fed, ItemId, Language, Profile, SessionId, UserId, Wish
 from zhiyin.web.personal import personal
-from zhiyin.web.service import Service
 from zhiyin.web.views import OPINIONS
 from zhiyin.wire import Json, wish_json
 
@@ -61,10 +62,10 @@ def weights_json(profile: Profile, wording: Wording) -> list[tuple[Json, float]]
     return rows
 
 
-async def conversations_of(service: Service, user: UserId) -> AsyncGenerator[Conversation, None]:
+async def conversations_of(archive: Archive, user: UserId) -> AsyncGenerator[Conversation, None]:
     """Every session of a user, the latest first."""
     before = 0
-    while page := await service.archive.conversations(before=before, limit=_PAGE, user=user):
+    while page := await archive.conversations(before=before, limit=_PAGE, user=user):
         for one in page:
             yield one
         before = page[-1].last_place
@@ -72,23 +73,23 @@ async def conversations_of(service: Service, user: UserId) -> AsyncGenerator[Con
             return
 
 
-async def known_of(service: Service, user: UserId, *, latest: int | None = None) -> Known:
-    """What is known of a user now. It reads every session, which a page that is opened now and then may take, or so many of the latest."""
+async def known_of(app: App, user: UserId, *, latest: int | None = None) -> Known:
+    """What the stores of an application know of a user now. It reads every session, which a page that is opened now and then may take, or so many of the latest."""
     feedback: list[Fed] = []
     wishes: list[tuple[Conversation, Language, Wish]] = []
     judged: dict[ItemId, tuple[SessionId, str]] = {}
     events = sessions = 0
-    async with aclosing(conversations_of(service, user)) as found:
+    async with aclosing(conversations_of(app.stores.archive, user)) as found:
         async for one in found:
             if sessions == latest:
                 break
-            state = service.app.engine.present.known(replay(await service.store.events(one.session)))
+            state = app.engine.present.known(replay(await app.stores.log.events(one.session)))
             feedback += state.feedback
             judged = {f.item: (one.session, f.recommendation) for f in state.feedback if f.kind in OPINIONS} | judged
             if sessions < _WISHES_OF:
                 wishes += [(one, state.language, wish) for wish in state.wishes]
             events, sessions = events + one.events, sessions + 1
-    profile = read_profile(sorted(feedback, key=lambda f: f.time), service.clock())
+    profile = read_profile(sorted(feedback, key=lambda f: f.time), app.engine.clock())
     return Known(
-        user=user, personalise=await personal(service.records, user), profile=profile, wishes=tuple(wishes), events=events, sessions=sessions, judged=judged
+        user=user, personalise=await personal(app.stores.records, user), profile=profile, wishes=tuple(wishes), events=events, sessions=sessions, judged=judged
     )  # fmt: skip

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from zhiyin.stores.codec import to_json
 from zhiyin.types import UserId
 from zhiyin.web.asked import Yes
 from zhiyin.web.bodies import Body, Id
 from zhiyin.web.callers import Caller, Who
 from zhiyin.web.glances import Seen
-from zhiyin.web.known import conversations_of, known_of
-from zhiyin.web.personal import KIND, personal, set_personal
+from zhiyin.web.known import known_of
+from zhiyin.web.leaving import erase, taken_along
+from zhiyin.web.personal import set_personal
 from zhiyin.web.problems import invalid, missing
-from zhiyin.web.service import Here, Service
+from zhiyin.web.service import Here
 from zhiyin.wire import Json
 
 router = APIRouter(tags=["users"])
@@ -47,7 +42,7 @@ def user_of(who: Caller, named: str) -> UserId:
 @router.get("/v1/users/{user_id}")
 async def get_user(service: Here, who: Who, user_id: Id) -> Json:
     """What is known of a user: likes and dislikes with their weights, wishes of the latest sessions, how much there is in all."""
-    return (await known_of(service, user_of(who, user_id))).json(service.app.wording)
+    return (await known_of(service.app, user_of(who, user_id))).json(service.app.wording)
 
 
 @router.patch("/v1/users/{user_id}")
@@ -55,7 +50,7 @@ async def change_user(service: Here, who: Who, user_id: Id, body: UserBody) -> J
     """Say whether what is known may rank what is shown; it is kept either way, until it is erased."""
     user = user_of(who, user_id)
     await set_personal(service.records, user, body.personalise)
-    return (await known_of(service, user)).json(service.app.wording)
+    return (await known_of(service.app, user)).json(service.app.wording)
 
 
 @router.get("/v1/users/{user_id}/export", response_class=StreamingResponse, responses={200: {"content": {"application/json": {}}}})
@@ -64,7 +59,7 @@ async def export_user(service: Here, who: Who, user_id: Id) -> StreamingResponse
     user = user_of(who, user_id)
     await service.archive.conversations(user=user, limit=1)  # a store that is down is said before the file begins
     headers = {"content-disposition": 'attachment; filename="zhiyin-export.json"', "cache-control": "no-store"}
-    return StreamingResponse(_export(service, user), media_type="application/json", headers=headers)
+    return StreamingResponse(taken_along(service.app.stores, user, service.clock()), media_type="application/json", headers=headers)
 
 
 @router.delete("/v1/users/{user_id}")
@@ -72,24 +67,8 @@ async def erase_user(*, service: Here, who: Who, seen: Seen, user_id: Id) -> Jso
     """Erase everything of a user; how much went, store by store: events of the log, documents beside it, turns still at hand here."""
     user = user_of(who, user_id)
     live = await service.turns.forget_user(user)
-    log = await service.store.forget(user)
-    await asyncio.sleep(_ELSEWHERE)
-    log += await service.store.forget(user)  # what another worker was saying when it was told to stop
-    records = int(await service.records.delete(KIND, user))
+    log, records = await erase(service.app.stores, user, elsewhere=_ELSEWHERE)
     seen.forget(user)
     service.app.engine.refresh(user)
     await service.changes.tasted(user)
     return {"erased": {"log": log, "records": records, "live": live}}
-
-
-async def _export(service: Service, user: UserId) -> AsyncGenerator[str, None]:
-    settings = json.dumps({"personalise": await personal(service.records, user)})
-    head = f'{{"user":{json.dumps(user)},"exported":{json.dumps(service.clock().isoformat())},"settings":{settings},"sessions":['
-    yield head
-    async with aclosing(conversations_of(service, user)) as sessions:
-        first = True
-        async for one in sessions:
-            events = ",".join([to_json(event) for event in await service.store.events(one.session)])
-            yield f'{"" if first else ","}\n{{"session_id":{json.dumps(one.session)},"events":[{events}]}}'
-            first = False
-    yield "\n]}\n"
