@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -46,6 +47,120 @@ async def test_a_gate_without_a_line_lets_one_in() -> None:
     async with gate:
         assert gate.full
     assert not gate.full
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def a_turn_of(gate: Gate, clock: FakeClock, seconds: float) -> None:
+    async with gate:
+        clock.now += seconds
+
+
+async def test_the_line_is_as_long_as_turns_lately_let_it_be() -> None:
+    clock = FakeClock()
+    gate = Gate(waiting=12, patience=0.15, clock=clock)
+    for _ in range(50):
+        await a_turn_of(gate, clock, 0.04)
+    await gate.enter()
+    line = []
+    while not gate.full:
+        line.append(asyncio.create_task(gate.enter()))
+        await asyncio.sleep(0)
+    assert len(line) == 3  # the fourth would wait for four turns of 40 ms
+    for _ in range(60):  # turns become quick
+        clock.now += 0.005
+        gate.leave()
+        await line.pop(0)
+        line.append(asyncio.create_task(gate.enter()))
+        await asyncio.sleep(0)
+    while not gate.full:
+        line.append(asyncio.create_task(gate.enter()))
+        await asyncio.sleep(0)
+    assert len(line) == 12
+    for task in line:
+        gate.leave()
+        await task
+    gate.leave()
+
+
+async def test_a_line_that_does_not_end_is_held_to_half_the_patience() -> None:
+    clock = FakeClock()
+    gate = Gate(waiting=12, patience=0.2, clock=clock)
+    lengths, line = [], list[asyncio.Task[None]]()
+    await a_turn_of(gate, clock, 0.03)
+    await gate.enter()
+    for _ in range(80):  # two seconds in which more come than can be answered
+        while not gate.full:
+            line.append(asyncio.create_task(gate.enter()))
+            await asyncio.sleep(0)
+        lengths.append(len(line))
+        clock.now += 0.03
+        gate.leave()
+        await line.pop(0)
+    assert (lengths[0], lengths[-1]) == (6, 3)
+    for task in line:
+        clock.now += 0.03
+        gate.leave()
+        await task
+    clock.now += 0.03
+    gate.leave()
+    clock.now += 60
+    await gate.enter()  # a burst after a quiet minute
+    burst = 0
+    while not gate.full:
+        line.append(asyncio.create_task(gate.enter()))
+        await asyncio.sleep(0)
+        burst += 1
+    assert burst == 6
+    for task in line[-burst:]:
+        gate.leave()
+        await task
+    gate.leave()
+
+
+async def test_however_slow_turns_are_one_may_wait() -> None:
+    clock = FakeClock()
+    gate = Gate(waiting=12, patience=0.15, clock=clock)
+    await a_turn_of(gate, clock, 30.0)
+    await gate.enter()
+    assert not gate.full
+    second = asyncio.create_task(gate.enter())
+    await asyncio.sleep(0)
+    assert gate.full
+    gate.leave()
+    await second
+    gate.leave()
+
+
+async def test_who_was_given_a_place_is_not_turned_away_at_the_line() -> None:
+    gate = Gate(waiting=1)
+    await gate.enter()
+    with gate.place():
+        assert gate.full  # for others
+        gate.check()
+        mine = asyncio.create_task(gate.enter())  # tasks that a request begins are of the request
+        await asyncio.sleep(0)
+        assert gate.waiting == 1
+        with pytest.raises(Problem):
+            await gate.enter()  # a place is for one turn
+        gate.leave()
+        await mine
+    assert gate.waiting == 0
+    gate.leave()
+
+
+async def test_a_place_that_nobody_came_for_is_given_back() -> None:
+    gate = Gate(waiting=0)
+    with suppress(ZeroDivisionError), gate.place():
+        assert gate.full
+        raise ZeroDivisionError
+    assert (gate.waiting, gate.full) == (0, False)
 
 
 async def test_who_goes_away_in_line_or_on_the_doorstep_takes_nobodys_place() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,11 +21,12 @@ _SCALE = 127.0 / 0.35  # E5 components rarely leave +-0.35; larger ones are clip
 
 
 class CachedEmbedder:
-    """An embedder that does no text twice. Same port."""
+    """An embedder that does no text twice. Same port, for any number of threads."""
 
     def __init__(self, inner: Embedder) -> None:
         self._inner = inner
         self._queries: OrderedDict[str, Floats] = OrderedDict()
+        self._changing = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -38,12 +40,15 @@ class CachedEmbedder:
 
     def query(self, text: str, /) -> Floats:
         """The vector of a question, remembered for the last few hundred."""
-        if text in self._queries:
-            self._queries.move_to_end(text)
-            return self._queries[text]
-        vector = self._queries[text] = self._inner.query(text)
-        if len(self._queries) > _MAX_QUERIES:
-            self._queries.popitem(last=False)
+        with self._changing:
+            if (known := self._queries.get(text)) is not None:
+                self._queries.move_to_end(text)
+                return known
+        vector = self._inner.query(text)
+        with self._changing:
+            self._queries[text] = vector
+            if len(self._queries) > _MAX_QUERIES:
+                self._queries.popitem(last=False)
         return vector
 
     def passages(self, texts: Sequence[str], /) -> Floats:

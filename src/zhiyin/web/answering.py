@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
+from functools import partial
 
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse
@@ -23,11 +24,12 @@ from zhiyin.wire import Json
 Parts = Callable[[], AsyncGenerator[Part]]
 
 
-async def begin(service: Service, session: SessionId, user: UserId, parts: Parts) -> Running:
-    """A turn that has understood, counted where it ends. Raises the 429 of a user who asks too often, the 503 of a server that has too much to do."""
+async def begin(service: Service, session: SessionId, user: UserId, parts: Parts, text: str = "") -> Running:
+    """A turn that has understood, counted where it ends; `text` is what is said in it. Raises the 429 of a user who asks too often, the 503 of a server that has too much to do."""
     await admit_turn(service.limiter, user, service.settings.http)
     told = Told(service.app.wording, session=session, user=user, turn=uuid.uuid4().hex)
-    return await service.turns.begin(told, parts, service.gate, over=lambda running: _count(service, running))
+    ahead = partial(service.ahead.embed, text) if text else None
+    return await service.turns.begin(told, parts, service.gate, ahead=ahead, over=lambda running: _count(service, running))
 
 
 async def say(
@@ -36,7 +38,7 @@ async def say(
     """A message said in a session: its turn, begun."""
     engine, personally = service.app.engine, await personal(service.records, user)
     turn = Turn(session=session, user=user, text=text, time=service.clock())
-    return await begin(service, session, user, lambda: engine.answer(turn, limit=limit, filters=filters, personal=personally, language=language))
+    return await begin(service, session, user, lambda: engine.answer(turn, limit=limit, filters=filters, personal=personally, language=language), text)
 
 
 async def answer(running: Running, request: Request, *, stream: bool) -> Response:

@@ -7,6 +7,7 @@ import secrets
 import time
 import traceback
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import structlog
@@ -60,7 +61,8 @@ class Border:
         if service is not None:
             service.metrics.in_flight.inc()
         try:
-            await self._guarded(passage)
+            with service.gate.place() if service is not None and _is_turn(scope) else nullcontext():
+                await self._guarded(passage)
         finally:
             self._in_flight -= 1
             if service is not None:
@@ -69,10 +71,9 @@ class Border:
 
     def _crowded(self, scope: Scope, service: Service | None) -> bool:
         """Whether to turn a request away unread: too many at once, or a turn where the line of turns is full."""
-        path = scope["path"]
         if self._in_flight >= self._most:
-            return path not in _NEVER_SHED
-        return service is not None and service.gate.full and (path in _TURNS or path.endswith(_EDITS)) and scope["method"] in {"POST", "PATCH"}
+            return scope["path"] not in _NEVER_SHED
+        return service is not None and service.gate.full and _is_turn(scope)
 
     async def _guarded(self, passage: _Passage) -> None:
         """The application's answer, or a 500 that tells nothing of our insides."""
@@ -152,6 +153,11 @@ class _Passage:
             if name == b"x-request-id" and _SANE_ID.fullmatch(value):
                 return str(value.decode())
         return secrets.token_hex(12)
+
+
+def _is_turn(scope: Scope) -> bool:
+    """Whether a request asks for a turn, as far as its path tells."""
+    return scope["method"] in {"POST", "PATCH"} and (scope["path"] in _TURNS or scope["path"].endswith(_EDITS))
 
 
 def too_large(limit: int) -> StarletteHTTPException:

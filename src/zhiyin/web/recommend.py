@@ -64,6 +64,8 @@ async def recommend(service: Here, who: Who, body: RecommendBody) -> Json:
     setting = await _setting(service, who, body)
     await admit_turn(service.limiter, setting.user, service.settings.http)
     async with service.gate:
+        if body.query:
+            await service.ahead.embed(body.query)
         state = _read(service, setting, body)
         query = plan(state, setting.profile)
         query = replace(query, wishes=(*query.wishes, *filters), exclude=query.exclude | setting.done, limit=body.limit or min(query.limit, _MOST))

@@ -17,6 +17,7 @@ from zhiyin.bootstrap import App, Warn, build
 from zhiyin.following import KeptItems
 from zhiyin.ports import Archive, Bus, Limiter, Records, Store
 from zhiyin.settings import Settings
+from zhiyin.web.ahead import Ahead
 from zhiyin.web.changes import Changes
 from zhiyin.web.gate import Gate
 from zhiyin.web.keys import Keyring
@@ -45,6 +46,7 @@ class Service:
     metrics: Metrics
     turns: Turns
     gate: Gate
+    ahead: Ahead
     keys: Keyring
     changes: Changes
     items: KeptItems
@@ -80,6 +82,8 @@ async def service_over(app: App, stores: Stores, bus: Bus, limiter: Limiter, set
         stack.push_async_callback(bus.close)
         changes = Changes(stores.records, bus)
         stack.push_async_callback(changes.stop)
+        ahead = Ahead(app.embedder)
+        stack.callback(ahead.stop)
         turns = Turns(bus, patience=settings.http.resume_seconds)
         stack.push_async_callback(turns.finish, settings.http.shutdown_seconds)
         secret = await open_secret(stores.records)
@@ -105,7 +109,8 @@ async def service_over(app: App, stores: Stores, bus: Bus, limiter: Limiter, set
             secret=secret,
             metrics=Metrics(shared_counts),
             turns=turns,
-            gate=Gate(settings.http.waiting),
+            gate=Gate(settings.http.waiting, patience=settings.http.wait_seconds),
+            ahead=ahead,
             keys=Keyring(stores.records, app.engine.clock),
             changes=changes,
             items=items,

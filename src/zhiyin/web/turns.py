@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
 
 from zhiyin.ports import Bus
@@ -32,8 +32,16 @@ class Turns:
         self._ending: list[asyncio.TimerHandle] = []
         self._listening: asyncio.Task[None] | None = None
 
-    async def begin(self, told: Told, parts: Callable[[], AsyncGenerator[Part]], gate: Gate, *, over: Callable[[Running], None] = lambda _: None) -> Running:
-        """A turn of `told.session`, begun: it has understood. Whatever ran in the session is stopped, and in the log, before.
+    async def begin(
+        self,
+        told: Told,
+        parts: Callable[[], AsyncGenerator[Part]],
+        gate: Gate,
+        *,
+        ahead: Callable[[], Coroutine[None, None, None]] | None = None,
+        over: Callable[[Running], None] = lambda _: None,
+    ) -> Running:
+        """A turn of `told.session`, begun: it has understood. Whatever ran in the session is stopped, and in the log, before; `ahead` is done while it waits in line.
 
         Raises the 503 of a gate whose line is full, and whatever went wrong before anything was understood.
         """
@@ -41,13 +49,20 @@ class Turns:
         await self._stop_elsewhere(told.session)
         if before := self._running.get(told.session):
             before.stop()
-        await gate.enter()
-        leave = _Once(gate.leave)
+        making = asyncio.create_task(ahead()) if ahead is not None else None
         try:
-            await self._settle_here(told.session)  # inside the gate: nobody else begins a turn of this session meanwhile
-        except BaseException:
-            leave()
-            raise
+            await gate.enter()
+            leave = _Once(gate.leave)
+            try:
+                if making is not None:
+                    await making
+                await self._settle_here(told.session)  # inside the gate: nobody else begins a turn of this session meanwhile
+            except BaseException:
+                leave()
+                raise
+        finally:
+            if making is not None:
+                making.cancel()
         running = self._running[told.session] = Running(told, patience=self._patience)
         running.start(parts(), first_cards=leave, over=lambda r: self._over(r, over))
         await running.begun.wait()
