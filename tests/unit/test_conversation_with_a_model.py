@@ -99,6 +99,24 @@ def test_no_mischief_costs_a_turn_or_a_card(cache: Path, mischief: Mischief) -> 
                 assert [i["id"] for i in reply["items"]] == [i["id"] for i in before["items"]], text
 
 
+def test_a_flood_is_not_listened_to(cache: Path) -> None:
+    heard = 0
+
+    class Flood(ScriptedLLM):
+        async def stream(self, request, /):
+            nonlocal heard
+            for _ in range(100_000):
+                heard += 1
+                yield LLMChunk(text="very good 真的很好 ")
+                await asyncio.sleep(0)
+
+    with talking(cache, Flood([]), frame="strict") as (_, say):
+        reply = say(WISH)
+    assert reply["reply"]
+    assert {n["code"] for n in reply["notices"]} == {"model_unreadable"}
+    assert heard < 1_000
+
+
 @pytest.mark.parametrize("mischief", [Mischief.DRIP, Mischief.HANG])
 def test_a_model_that_hangs_or_drips_is_cut_off_and_then_left_alone(cache: Path, mischief: Mischief) -> None:
     model = MischievousLLM(mischief, seed=7)

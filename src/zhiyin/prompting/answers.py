@@ -18,6 +18,7 @@ from zhiyin.types import Call, Usage
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 _SHOWN = 80  # characters of a bad answer that its error quotes
+_TOKEN = 20  # characters; hardly a token is longer, so that an answer that is has passed its limit
 _KEPT = frozenset("type const enum items minItems maxItems minLength maxLength minimum maximum pattern".split())  # what strict servers and grammars know
 _DECODER = json.JSONDecoder()
 
@@ -32,13 +33,17 @@ class Answer:
 
 
 async def ask(llm: LLM, request: LLMRequest) -> Answer:
-    """The answer to a request, joined from its stream. Raises `ModelError`."""
+    """The answer to a request, joined from its stream. Raises `ModelError`: `UnreadableAnswer` for one that is much longer than asked for, and stops listening to it."""
     pieces: list[str] = []
     choices: Mapping[str, float] = {}
     usage: Usage | None = None
+    length = 0
     async with aclosing(llm.stream(request)) as stream:
         async for chunk in stream:
             pieces.append(chunk.text)
+            length += len(chunk.text)
+            if length > request.max_tokens * _TOKEN:
+                raise UnreadableAnswer(f"{length:,} characters where {request.max_tokens} tokens were asked for")
             choices = chunk.choices or choices
             usage = chunk.usage or usage
     return Answer(text="".join(pieces), choices=choices, usage=usage)

@@ -14,7 +14,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from zhiyin.errors import ModelError, ModelTooSlow
+from zhiyin.errors import ModelError, ModelTooSlow, UnreadableAnswer
 from zhiyin.llm import LLMRequest, Trace
 from zhiyin.ports import LLM, Claims
 from zhiyin.prompting.prompts import STANDING, Prompts
@@ -31,6 +31,7 @@ FREE_WITHIN = 3.0  # seconds in which a whole reply must be expected for a model
 _STRICT = 2  # items that get a sentence in the strict frame
 _MOST = 4  # sentences of a free reply
 _WARM = 120.0  # seconds
+_ENDLESS = 1_000  # characters of a sentence; what may be said is much shorter, but the beginning of a long one may be true
 _SAID = 120  # characters of the user's words in a prompt
 
 
@@ -163,10 +164,11 @@ class ModelSpeaker:
                     first = first or (time.perf_counter() - began if chunk.text else 0.0)
                     for sentence in cut.feed(chunk.text)[: task.most - count]:
                         count += 1
-                        yield _bare(sentence)
+                        yield _bare(_bounded(sentence))
                     if count >= task.most:
                         return
-            if rest := _ended(cut.rest(), whole=max(pieces, usage.answer) < request.max_tokens):
+                    _bounded(cut.held)
+            if rest := _ended(_bounded(cut.rest()), whole=max(pieces, usage.answer) < request.max_tokens):
                 yield _bare(rest)
         except ModelError as error:
             outcome = error.code
@@ -235,6 +237,13 @@ class ModelSpeaker:
             language=str(state.language),
             instructions=system,
         )
+
+
+def _bounded(text: str) -> str:
+    """The text, unless no sentence is so long: then the model has lost its way, and is not listened to any further."""
+    if len(text) > _ENDLESS:
+        raise UnreadableAnswer(f"a sentence of more than {_ENDLESS} characters")
+    return text
 
 
 def _ended(text: str, *, whole: bool) -> str:

@@ -20,29 +20,29 @@ class Sentences:
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._names = tuple(name for n in names if _END.search((name := plain(n)) + " "))
-        self._held = ""
+        self.held = ""  # of the sentence that is not whole yet
 
     def feed(self, piece: str) -> list[str]:
         """The sentences that this piece completes."""
-        self._held += piece
+        self.held += piece
         found: list[str] = []
         at = 0
-        while m := _END.search(self._held, at):
+        while m := _END.search(self.held, at):
             at = m.end()
-            head = self._held[: m.end()]
-            if (m[0][0] == "." and _ABBREVIATION.search(self._held[: m.start() + 1])) or self._named(m.start()):
+            head = self.held[: m.end()]
+            if (m[0][0] == "." and _ABBREVIATION.search(self.held[: m.start() + 1])) or self._named(m.start()):
                 continue
             found.append(head.strip())
-            self._held, at = self._held[m.end() :], 0
+            self.held, at = self.held[m.end() :], 0
         return [s for s in found if s]
 
     def rest(self) -> str:
         """What is left at the end of the stream."""
-        left, self._held = self._held.strip(), ""
+        left, self.held = self.held.strip(), ""
         return left
 
     def _named(self, at: int) -> bool:
-        text = plain(self._held)
+        text = plain(self.held)
         return any(start <= at < start + len(name) for name in self._names for start in _starts(text, name))
 
 
