@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 import pytest
 
@@ -178,9 +179,25 @@ async def test_the_line_is_bounded_and_who_is_one_too_many_is_turned_away_at_onc
 async def test_words_are_spoken_outside_the_gate() -> None:
     turns, gate = Turns(), Gate(0)
     slow = await begun(turns, Talk("a", pause=30.0), "s1", gate)
+    await until(lambda: not gate.full)
     await until(lambda: slow.last >= 3)
     assert (await (await begun(turns, Talk("b"), "s2", gate)).whole())["reply"] == "b"
     await turns.stop(SessionId("s1"))
+
+
+async def test_a_turn_that_is_soon_over_is_in_the_log_before_the_next_one_computes() -> None:
+    turns, gate, first = Turns(), Gate(1), Talk(*"abcdefgh", logging=0.002)
+    seen: list[str | None] = []
+
+    class Next(Talk):
+        async def parts(self) -> AsyncGenerator[Part]:
+            seen.append(first.logged)
+            async with aclosing(super().parts()) as parts:
+                async for part in parts:
+                    yield part
+
+    await asyncio.gather(begun(turns, first, "s1", gate), begun(turns, Next("b"), "s2", gate))
+    assert seen == ["abcdefgh"]
 
 
 async def test_an_error_before_anything_was_understood_is_raised_and_frees_the_gate() -> None:
