@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +25,10 @@ from zhiyin.ports import Archive, Source, Store
 from zhiyin.retrieve.content import attribute_vectors
 from zhiyin.settings import Settings
 from zhiyin.state import replay
+from zhiyin.types import Event, Fed, SessionId
 
 Vectors = NDArray[np.float32]
-_PAGE = 500  # sessions
+_PAGE = 5000  # events
 _LEAST_EVENTS = 100  # below that there is nothing to learn
 
 
@@ -52,17 +53,33 @@ async def stored_feedback(log: Store, archive: Archive, catalog: Catalog) -> Int
     """What people did in the conversations and events of a store, without what was taken back, as a log to train on; items of other catalogues are passed over."""
     users: dict[str, int] = {}
     found: list[tuple[int, int, float, float, int]] = []
-    before = 0
-    while page := await archive.conversations(before=before, limit=_PAGE):
+    async for user, events in _sessions(log, archive):
+        for fed in replay(events).feedback:
+            row = catalog.row.get(fed.item)
+            if row is not None and fed.kind in KINDS:
+                value = float("nan") if fed.value is None or fed.kind not in {"rating", "dwell"} else fed.value
+                found.append((users.setdefault(user, len(users)), row, fed.time.timestamp(), value, KINDS.index(fed.kind)))
+    who, item, time, values, kind = zip(*found, strict=True) if found else ((), (), (), (), ())
+    return Interactions.of(who, item, time, value=values, kind=kind, users=tuple(users), items=[item.id for item in catalog.items])
+
+
+async def _sessions(log: Store, archive: Archive) -> AsyncGenerator[tuple[str, Sequence[Event]], None]:
+    """Every session's user and events. Sessions of nothing but feedback, which may be a hundred thousand, are read in one walk over the log; conversations one by one."""
+    owners: dict[SessionId, str] = {}
+    bare: dict[SessionId, list[Event]] = {}
+    spoken: set[SessionId] = set()
+    after = 0
+    while page := await archive.tail(after=after, limit=_PAGE):
         for one in page:
-            for fed in replay(await log.events(one.session)).feedback:
-                row = catalog.row.get(fed.item)
-                if row is not None and fed.kind in KINDS:
-                    value = float("nan") if fed.value is None or fed.kind not in {"rating", "dwell"} else fed.value
-                    found.append((users.setdefault(one.user, len(users)), row, fed.time.timestamp(), value, KINDS.index(fed.kind)))
-        before = page[-1].last_place
-    user, item, time, values, kind = zip(*found, strict=True) if found else ((), (), (), (), ())
-    return Interactions.of(user, item, time, value=values, kind=kind, users=tuple(users), items=[item.id for item in catalog.items])
+            owners.setdefault(one.session, one.user)
+            if isinstance(one.event, Fed) and one.session not in spoken:
+                bare.setdefault(one.session, []).append(one.event)
+            elif one.session not in spoken:
+                spoken.add(one.session)
+                bare.pop(one.session, None)
+        after = page[-1].place
+    for session, user in owners.items():
+        yield user, bare[session] if session in bare else await log.events(session)
 
 
 def train_domain(

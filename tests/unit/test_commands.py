@@ -33,7 +33,7 @@ def test_an_unknown_domain_names_the_known_ones(tmp_path: Path) -> None:
 
 def test_an_unknown_option_is_a_usage_error(tmp_path: Path) -> None:
     assert zhiyin(tmp_path, "chat", "--nope").returncode == 2
-    assert zhiyin(tmp_path, "import", "orders", "x.csv").returncode == 2
+    assert zhiyin(tmp_path, "import", "users", "x.csv").returncode == 2
 
 
 def test_a_missing_file_and_an_empty_catalogue_are_not_ready(tmp_path: Path) -> None:

@@ -399,14 +399,15 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     return go
 
 
-def test_importing_a_sound_log_stores_it_and_names_the_next_step(command, tmp_path: Path) -> None:
-    status, out, _ = command(f"u,iphone-12,view,{T},", f"u,iphone-11,add-to-cart,{T + 1},")
+def test_importing_a_log_to_train_only_keeps_it_as_a_file_and_names_the_next_step(command, tmp_path: Path) -> None:
+    status, out, _ = command(f"u,iphone-12,view,{T},", f"u,iphone-11,add-to-cart,{T + 1},", options=("--train-only",))
     assert status == 0
     assert "2 rows: 2 events of 1 users on 2 items, 0 rejected" in out
     assert "zhiyin train --domain phones" in out
     (path,) = (tmp_path / "data" / "logs" / "phones").glob("shop-*.npz")
     assert str(path) in out
     assert events(installed_logs(shop("iphone-11", "iphone-12", name="phones"), tmp_path / "data"))[0] == ("u", "iphone-12", "view", T)
+    assert not (tmp_path / "data" / "conversations.db").exists()
 
 
 def test_importing_a_log_with_bad_rows_sets_them_apart(command, tmp_path: Path) -> None:
@@ -420,12 +421,15 @@ def test_importing_a_log_with_bad_rows_sets_them_apart(command, tmp_path: Path) 
     assert json.loads(rejected[1]["row"])["time"] == "soon"
 
 
-def test_a_dry_run_writes_nothing(command, tmp_path: Path) -> None:
+def test_a_dry_run_writes_nothing(command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = set(tmp_path.iterdir())
     status, out, _ = command(f"u,iphone-12,view,{T},", "u,iphone-11,view,soon,", options=("--dry-run",))
     assert status == 3
     assert "1 rejected" in out
-    assert {p.name for p in set(tmp_path.iterdir()) - before} <= {"shop.csv", "cache"}
+    assert {p.name for p in set(tmp_path.iterdir()) - before} <= {"shop.csv", "cache", "data"}
+    assert run(["users", "list"]) == 0  # the store is opened, to know the items put in since, and stays empty
+    assert "no user" in capsys.readouterr().out
+    assert not (tmp_path / "data" / "logs").exists()
 
 
 def test_an_import_that_stores_nothing_fails_and_says_why(command, tmp_path: Path) -> None:

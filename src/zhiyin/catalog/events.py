@@ -17,8 +17,9 @@ from zhiyin.catalog.events_copies import Keys, beyond_most, cells, later_copies
 from zhiyin.catalog.events_files import installed_logs, log_folder, write_log
 from zhiyin.catalog.events_ids import same_numbers
 from zhiyin.catalog.events_names import PASSED, UNKNOWN, names, squeeze
-from zhiyin.catalog.events_report import CODES, FATES, LogReport, Rejected, Trouble
+from zhiyin.catalog.events_report import CODES, FATES, LogReport, Places, Rejected, Trouble
 from zhiyin.catalog.events_sentences import Sheet, write_troubles
+from zhiyin.catalog.read import Rows, read_rows
 from zhiyin.errors import CatalogError
 from zhiyin.interactions import DAY, DWELL, RATING, Codes, Floats, Interactions
 
@@ -37,11 +38,13 @@ def read_log(paths: Sequence[Path], items: Sequence[str], *, now: float, on_erro
     return log, report
 
 
-def read_keyed(paths: Sequence[Path], items: Sequence[str], *, now: float, on_error: Literal["skip", "stop"] = "skip") -> tuple[Interactions, Keys, LogReport]:
-    """The same, with a hash of each event's own id (0 without one), by which copies in other files are told."""
+def read_keyed(
+    paths: Sequence[Path], items: Sequence[str], *, now: float, on_error: Literal["skip", "stop"] = "skip", rows: Rows = read_rows
+) -> tuple[Interactions, Keys, LogReport]:
+    """The same, with a hash of each event's own id (0 without one), by which copies in other files are told; `rows` reads a file where its rows are not events yet."""
     book = Book(items)
     with _no_collecting():
-        pages = [book.read(path) for path in paths]
+        pages = [book.read(path, rows) for path in paths]
     judged = _Judged(book, pages, now)
     rejected = judged.rejected()
     if len(rejected) and on_error == "stop":
@@ -57,6 +60,7 @@ def read_keyed(paths: Sequence[Path], items: Sequence[str], *, now: float, on_er
         troubles=write_troubles(sheet),
         assumed=tuple(f"{page.path.name}: {text}" for page in pages for text in page.assumed),
         rejected=rejected,
+        places=Places(paths=tuple(page.path for page in pages), file=judged.file[judged.order], line=judged.columns.line[judged.order]),
     )
     return log, keys, report
 

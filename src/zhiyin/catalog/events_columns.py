@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from zhiyin.catalog.events_names import UNKNOWN, kind_of, names, squeeze
 from zhiyin.catalog.events_numbers import read_numbers, read_times
-from zhiyin.catalog.read import BadRow, Raw, read_rows
+from zhiyin.catalog.read import BadRow, Raw, Rows, read_rows
 from zhiyin.errors import CatalogError
 from zhiyin.interactions import KINDS, RATING, Codes, Floats
 
@@ -89,10 +89,10 @@ class Book:
         self.meant = np.append(self.meant, np.array(fresh, dtype=np.int32))
         return np.append(self.meant, np.int32(UNKNOWN))[named]  # -1 finds the last
 
-    def read(self, path: Path) -> Page:
+    def read(self, path: Path, rows_of: Rows = read_rows) -> Page:
         """A file's events. Raises `CatalogError` if it has no column for the user, the item or the time, `UnreadableFile` as `read_rows` does."""
         reader = _Reader(self)
-        rows = read_rows(path) if not path.is_file() or path.stat().st_size else iter(())  # nothing at all is a log of no rows
+        rows = rows_of(path) if not path.is_file() or path.stat().st_size else iter(())  # nothing at all is a log of no rows
         parts = [reader.part(*chunk) for chunk in _chunks(rows, reader.bad)]
         for role in ("user", "item", "time"):
             if parts and role not in reader.found and not (role == "user" and "session" in reader.found):

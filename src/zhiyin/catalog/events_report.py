@@ -80,6 +80,15 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where the kept events stood, in the order of the log."""
+
+    paths: tuple[Path, ...]
+    file: NDArray[np.int32]  # index into `paths`
+    line: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogReport:
     """What reading a log came to. A row that names several items is as many events."""
 
@@ -90,6 +99,7 @@ class LogReport:
     troubles: tuple[Trouble, ...]
     assumed: tuple[str, ...]  # what was taken for granted, a sentence each
     rejected: Rejected
+    places: Places
 
     def count(self, code: str) -> int:
         """How often a trouble came up, 0 if never."""

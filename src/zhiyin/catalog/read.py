@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote
 
 from zhiyin.errors import UnreadableFile
@@ -27,6 +28,14 @@ class BadRow:
     line: int
     reason: str
     row: str
+
+
+class Rows(Protocol):
+    """Reads a file as `read_rows` does."""
+
+    def __call__(self, path: Path, /) -> Iterator[tuple[int, Raw | BadRow]]:
+        """Every row with its line number."""
+        ...
 
 
 def read_rows(path: Path, *, query: str = "") -> Iterator[tuple[int, Raw | BadRow]]:

@@ -113,26 +113,37 @@ def validate(path: Annotated[Path, typer.Argument(help="a pack's folder or name,
 
 @app.command("import")
 def import_(
-    kind: Annotated[str, typer.Argument(help="items or events (users and orders come with the service)")],
+    kind: Annotated[str, typer.Argument(help="items, events or orders")],
     files: Annotated[list[Path], typer.Argument(help="CSV, JSON, JSONL or Parquet files")],
     domain: DomainOption = None,
-    errors: Annotated[Path | None, typer.Option(help="where rejected rows are written, with line and reason")] = None,
+    errors: Annotated[Path | None, typer.Option(help="where rejected rows are written, with line and reason; default: beside the first file")] = None,
     out: Annotated[Path | None, typer.Option(help="of items: the cleaned catalogue, JSONL; default: beside the first file")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="count only, write nothing")] = False,
     on_error: Annotated[str, typer.Option("--on-error", help="skip bad rows, or stop at the first")] = "skip",
+    store: StoreOption = None,
+    currency: Annotated[str, typer.Option(help="of orders: what prices without a currency are in, such as CNY")] = "",
+    train_only: Annotated[bool, typer.Option("--train-only", help="of events: only to learn from, as a file of the data folder; nobody's own list changes")] = False,
 ) -> int:
-    """Items: catalogue files cleaned into one JSONL. Events: logs into the data folder of a domain, to learn from. Bad rows are set apart."""
-    from zhiyin.cli.imports import import_events, import_items
+    """Items: catalogue files cleaned into one JSONL. Events and orders: into the store, where they are users' taste at once and the next training has them. Bad rows are set apart."""
+    from zhiyin.cli.imports import import_events, import_items, import_orders
+    from zhiyin.settings import read_settings
 
-    if kind not in {"items", "events"}:
-        raise typer.BadParameter(f"{kind!r} cannot be imported yet; items and events can")
+    if kind == "users":
+        raise typer.BadParameter("users are not imported: Zhiyin keeps no properties of users, it ranks by what they do; import events or orders, which bring their users")
+    if kind not in {"items", "events", "orders"}:
+        raise typer.BadParameter(f"{kind!r} cannot be imported; items, events and orders can")
     if on_error not in {"skip", "stop"}:
         raise typer.BadParameter(f"--on-error is skip or stop, not {on_error!r}")
-    if kind == "events" and out:
-        raise typer.BadParameter("--out is for items; events go into the data folder")
+    for option, given, of in (("--out", out, "items"), ("--currency", currency, "orders"), ("--train-only", train_only, "events")):
+        if given and kind != of:
+            raise typer.BadParameter(f"{option} is for {of}")
+    stop = on_error == "stop"
+    if kind == "items":
+        return import_items(files, domain=domain, errors=errors, out=out, dry_run=dry_run, stop=stop)
+    settings = read_settings(domain=domain, store=store)
     if kind == "events":
-        return import_events(files, domain=domain, errors=errors, dry_run=dry_run, stop=on_error == "stop")
-    return import_items(files, domain=domain, errors=errors, out=out, dry_run=dry_run, stop=on_error == "stop")
+        return import_events(files, settings=settings, errors=errors, dry_run=dry_run, stop=stop, train_only=train_only)
+    return import_orders(files, settings=settings, errors=errors, dry_run=dry_run, stop=stop, currency=currency.upper())
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,10 +14,12 @@ from rich.table import Table
 
 from zhiyin.catalog.load import load_catalog
 from zhiyin.catalog.pack import find_pack, read_pack
+from zhiyin.cli.training import stored_log
 from zhiyin.errors import EmptyCatalog, SettingError
 from zhiyin.evaluate import report
 from zhiyin.evaluate.data import Dataset, read_ml100k
 from zhiyin.evaluate.runs import PROTOCOLS, evaluate
+from zhiyin.interactions import Interactions
 from zhiyin.ports import Source
 from zhiyin.settings import read_settings
 from zhiyin.trained import gather
@@ -73,7 +76,7 @@ def _dataset(domain: str | None) -> Dataset:
     if domain is None:
         return read_ml100k(settings.data)
     catalog, _ = load_catalog(read_pack(find_pack(domain)), settings.cache, data=settings.data)
-    log = gather(catalog, settings)
+    log = Interactions.together([gather(catalog, settings), asyncio.run(stored_log(catalog, settings))])
     if not len(log):
         raise EmptyCatalog(f"{domain} has no events to evaluate on", hint="Add some: zhiyin data list, or zhiyin import events FILE")
     items = [catalog.items[catalog.row[i]] for i in log.items]  # type: ignore[index]  # ids are ids

@@ -1,30 +1,40 @@
-"""`zhiyin import`: items to one clean JSONL, events to a log in the data folder; rejected rows beside the first file."""
+"""`zhiyin import`: items to one clean JSONL, events and orders into the store; rejected rows beside the first file."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 from rich.table import Table
 from rich.text import Text
 
+from zhiyin.backends import open_bus, open_stores, shared, store_url
+from zhiyin.bootstrap import open_catalog
 from zhiyin.catalog.clean import Report, clean_rows
 from zhiyin.catalog.events import LogReport, log_folder, read_keyed, write_log
+from zhiyin.catalog.events_copies import Keys
 from zhiyin.catalog.infer import infer_catalog
-from zhiyin.catalog.load import load_catalog, merge_items
+from zhiyin.catalog.load import merge_items
+from zhiyin.catalog.orders import Orders
 from zhiyin.catalog.pack import find_pack, read_pack
-from zhiyin.catalog.read import BadRow, read_rows
-from zhiyin.errors import CatalogError, EmptyCatalog
+from zhiyin.catalog.read import BadRow, Rows, read_rows
+from zhiyin.errors import CatalogError, EmptyCatalog, SettingError
+from zhiyin.following import ids_now
 from zhiyin.interactions import KINDS, Interactions
-from zhiyin.settings import read_settings
+from zhiyin.settings import Settings
+from zhiyin.stores.places import masked
 from zhiyin.types import Item
+from zhiyin.web.changes import TASTE
+from zhiyin.web.event_files import Kept, keep_log
+from zhiyin.web.money import CURRENCIES
 
 
 def import_items(files: list[Path], *, domain: str | None, errors: Path | None, out: Path | None, dry_run: bool, stop: bool) -> int:
@@ -49,25 +59,80 @@ def import_items(files: list[Path], *, domain: str | None, errors: Path | None, 
     return 3 if report.bad else 0
 
 
-def import_events(files: list[Path], *, domain: str | None, errors: Path | None, dry_run: bool, stop: bool) -> int:
-    """Put the files' events into the logs of a domain; 0 if all were of use, 3 if some were rejected, 1 if nothing was stored."""
-    settings = read_settings(domain=domain)
-    pack = read_pack(find_pack(settings.domain))
-    catalog, _ = load_catalog(pack, settings.cache, data=settings.data, warn=_say)
+def import_events(files: list[Path], *, settings: Settings, errors: Path | None, dry_run: bool, stop: bool, train_only: bool) -> int:
+    """Put the files' events into the store, or with `train_only` into log files that are only learned from; 0 if all were of use, 3 if some were rejected, 1 if nothing was."""
+    if train_only:
+        catalog, _ = open_catalog(settings, warn=_say)
+        log, keys, report = _read_log(files, [item.id for item in catalog.items], stop=stop)
+        status = _judged(files, log, report, errors=errors, dry_run=dry_run)
+        if len(log) and not dry_run:
+            print(f"log: {write_log(log, keys, log_folder(catalog.domain.name, settings.data), files[0].stem)}")
+            print(f"Learn from it: zhiyin train{_named(settings)}")
+        return status
+    return asyncio.run(_into_store(files, settings, errors=errors, dry_run=dry_run, stop=stop))
+
+
+def import_orders(files: list[Path], *, settings: Settings, errors: Path | None, dry_run: bool, stop: bool, currency: str) -> int:
+    """Put the files' orders into the store as purchases, a line of an order each; exit status as of events."""
+    if currency and currency not in CURRENCIES:
+        raise SettingError(f"--currency {currency!r} is no code of ISO 4217", hint="Such as CNY, USD or EUR")
+    orders = Orders(currency)
+    status = asyncio.run(_into_store(files, settings, errors=errors, dry_run=dry_run, stop=stop, rows=orders))
+    if orders.cancelled:
+        print(f"passed over: {orders.cancelled:,} lines of orders that were cancelled or not paid")
+    if orders.unpriced:
+        print(f"kept without a price: {orders.unpriced:,} lines whose price names no amount or no currency; name it with --currency")
+    return status
+
+
+async def _into_store(files: list[Path], settings: Settings, *, errors: Path | None, dry_run: bool, stop: bool, rows: Rows = read_rows) -> int:
+    catalog, _ = await asyncio.to_thread(open_catalog, settings, warn=_say)
+    stores, bus = shared(settings, open_stores(settings)), open_bus(settings)
+    try:
+        ids = await ids_now([item.id for item in catalog.items], stores.records, catalog.domain.name)
+        log, _, report = _read_log(files, ids, stop=stop, rows=rows)
+        with Progress(console=_stderr(), disable=not sys.stderr.isatty()) as bar:
+            task = bar.add_task("keeping", total=len(log))
+            kept = await keep_log(stores, log, report, rows=rows, progress=lambda done: bar.update(task, completed=done), dry=dry_run)
+        status = _judged(files, log, report, errors=errors, dry_run=dry_run, kept=kept, rows=rows)
+        if not dry_run:
+            if settings.redis:
+                await asyncio.gather(*(bus.publish(TASTE, f"import:{user}") for user in kept.users))
+            if kept.new or kept.known:
+                print(f"kept: {kept.new:,} new, {kept.known:,} known already, in {masked(store_url(settings))}")
+                print(f"Learn from it: zhiyin train{_named(settings)}")
+        return status
+    finally:
+        await bus.close()
+        await stores.log.close()
+
+
+def _read_log(files: list[Path], ids: Sequence[str], *, stop: bool, rows: Rows = read_rows) -> tuple[Interactions, Keys, LogReport]:
     with _stderr().status("reading"):
-        log, keys, report = read_keyed(files, [item.id for item in catalog.items], now=datetime.now(UTC).timestamp(), on_error="stop" if stop else "skip")
+        return read_keyed(files, ids, now=datetime.now(UTC).timestamp(), on_error="stop" if stop else "skip", rows=rows)
+
+
+def _judged(files: list[Path], log: Interactions, report: LogReport, *, errors: Path | None, dry_run: bool, kept: Kept | None = None, rows: Rows = read_rows) -> int:
+    """Tell what the reading came to, and write the rejected rows beside the first file; the exit status."""
     _show_log(report, log)
-    rejects = errors or files[0].with_suffix(".errors.jsonl")
-    if report.dropped and not dry_run:
-        _write(rejects, list(_rejected_rows(report)))
+    bad = kept.bad if kept is not None else []
+    for name, count in kept.left_out.items() if kept is not None else ():
+        print(f"{count:,} cells of {name} are left out: " + ("money is a whole number of minor units (cents, fen) with its currency" if name == "value" else "no whole number"))
+    if bad:
+        print(f"{len(bad):,} rows cannot be kept; first: line {bad[0].line} of {files[bad[0].file].name}: {bad[0].reason}")
+    if (report.dropped or bad) and not dry_run:
+        rejects = errors or files[0].with_suffix(".errors.jsonl")
+        more = ({"file": files[b.file].name, "line": b.line, "reason": b.reason, "row": json.dumps(b.row, ensure_ascii=False, default=str)[:200]} for b in bad)
+        _write(rejects, [*_rejected_rows(report, rows), *more])
         print(f"rejected rows: {rejects}")
-    if not len(log):
+    if len(log) <= len(bad):
         _say(f"nothing was stored: no event of {', '.join(map(str, files))} is of use ({report.rows:,} rows)" + _why_none(report, files))
         return 1
-    if not dry_run:
-        print(f"log: {write_log(log, keys, log_folder(pack.name, settings.data), files[0].stem)}")
-        print(f"Learn from it: zhiyin train --domain {settings.domain}")
-    return 3 if report.dropped else 0
+    return 3 if report.dropped or bad else 0
+
+
+def _named(settings: Settings) -> str:
+    return "" if settings.items else f" --domain {settings.domain}"
 
 
 def _show_log(report: LogReport, log: Interactions) -> None:
@@ -86,10 +151,10 @@ def _show_log(report: LogReport, log: Interactions) -> None:
         print("".join(f"{trouble.text}\n" for trouble in report.troubles), end="")
 
 
-def _rejected_rows(report: LogReport) -> Iterator[dict[str, object]]:
+def _rejected_rows(report: LogReport, rows: Rows) -> Iterator[dict[str, object]]:
     """The rejected rows as they stand in their files, which are read once more for them."""
     for path, reasons in report.rejected.by_file():
-        for line, row in read_rows(path):
+        for line, row in rows(path):
             if line in reasons:
                 yield {
                     "file": path.name,

@@ -36,7 +36,7 @@ def learn_from_logs(domain: str | None, *, ltr: bool, sequential: bool, seed: in
 
     settings = read_settings(domain=domain)
     catalog, _ = open_catalog(settings, warn=_say)
-    log = Interactions.together([gather(catalog, settings, _say), asyncio.run(_stored(catalog, settings))])
+    log = Interactions.together([gather(catalog, settings, _say), asyncio.run(stored_log(catalog, settings))])
     vectors = item_vectors(catalog, settings, _say)
     try:
         with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
@@ -69,7 +69,7 @@ def learn_from_logs(domain: str | None, *, ltr: bool, sequential: bool, seed: in
     return 0
 
 
-async def _stored(catalog: Catalog, settings: Settings) -> Interactions:
+async def stored_log(catalog: Catalog, settings: Settings) -> Interactions:
     """The feedback that the configured store holds."""
     stores = open_stores(settings)
     try:

@@ -81,7 +81,8 @@ class EventBody(Body):
     properties: dict[Annotated[Short, StringConstraints(min_length=1, max_length=100)], Property] = Field(default_factory=dict, max_length=_MOST_PROPERTIES)
 
 
-_OURS = frozenset(EventBody.model_fields)
+OURS = frozenset(EventBody.model_fields)
+"""The names of our own fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,7 @@ class _Reader:
 
     async def read(self, index: int, raw: object) -> _Read:
         """The event. Raises what is wrong with it."""
-        event = EventBody.model_validate(in_our_names(raw, _OURS) if isinstance(raw, dict) else raw)
+        event = EventBody.model_validate(in_our_names(raw, OURS) if isinstance(raw, dict) else raw)
         place = kind_of(event.type)
         if place == UNKNOWN:
             near = nearest_kind(event.type)
@@ -153,13 +154,13 @@ class _Reader:
             raise invalid("time", f"{moment.isoformat()} lies before 1970 or in the future")
         moment = moment.astimezone(UTC)
         kind = _ABOUT_NOTHING if place == PASSED else KINDS[place]
-        _check_value(event, kind)
+        check_value(event, kind)
         if strange := next((i for i in event.item_ids if self._service.app.catalog.item(ItemId(i)) is None), None):
             raise invalid("item_ids", f"the catalogue has no {strange!r}")
         if not event.item_ids and kind not in _ITEMLESS:
             raise invalid("item_ids", f"a {event.type} is of an item")
         session, user = await self._whose(event, moment)
-        return _Read(index=index, session=session, user=user, feds=tuple(_feds(event, kind, user, moment)))
+        return _Read(index=index, session=session, user=user, feds=tuple(feds_of(event, kind, user, moment)))
 
     async def _whose(self, event: EventBody, moment: datetime) -> tuple[SessionId, UserId]:
         """The session that an event is kept in, and its user."""
@@ -188,7 +189,7 @@ class _Reader:
         return self._owners[session]
 
 
-def _check_value(event: EventBody, kind: str) -> None:
+def check_value(event: EventBody, kind: str) -> None:
     """What a value has to be depends on what it is of."""
     if kind in _OF_MONEY and event.value is not None and event.currency is None:
         raise invalid("currency", "money needs its currency, a code of ISO 4217 such as CNY")
@@ -200,7 +201,7 @@ def _check_value(event: EventBody, kind: str) -> None:
         raise invalid("value", "a dwell is a number of seconds")
 
 
-def _feds(event: EventBody, kind: str, user: UserId, moment: datetime) -> Iterator[Fed]:
+def feds_of(event: EventBody, kind: str, user: UserId, moment: datetime) -> Iterator[Fed]:
     """The event as the log has it: one row an item. Money of several items is kept once, with the first."""
     told: dict[str, Scalar] = {name: value for name in ("quantity", "currency", "position", "query") if (value := getattr(event, name)) is not None}
     if kind == _ABOUT_NOTHING:
