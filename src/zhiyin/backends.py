@@ -238,6 +238,16 @@ def known_capabilities(settings: Settings, url: str) -> Capabilities | None:
     return recall(settings.cache / "models", _model_key(settings, url))
 
 
+def wanting(found: Capabilities) -> list[str]:
+    """What a model lacks that matters, a sentence each."""
+    lacking = []
+    if found.rung is Rung.NONE:
+        lacking.append("no structured output: it can speak, and understanding, rewriting and ranking rest on luck")
+    if 0 < found.context < LEAST_CONTEXT:
+        lacking.append(f"a context of {found.context:,} tokens: {LEAST_CONTEXT:,} are the least")
+    return lacking
+
+
 def _model_key(settings: Settings, url: str) -> str:
     """Capabilities belong to a URL; of a file also to its size and time, and to the context it is opened with."""
     scheme, _, rest = url.partition(":")

@@ -7,7 +7,7 @@ import time
 import uuid
 import zlib
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -59,14 +59,9 @@ class _Session:
     before: tuple[Fed, ...] = ()  # the user's feedback from other sessions
     reasons: dict[ItemId, Query] = field(default_factory=dict)  # for which query an item was shown
 
-    @property
-    def done_before(self) -> frozenset[ItemId]:
-        """What the user has seen, bought or refused in other sessions."""
-        return frozenset(f.item for f in self.before if f.kind in DONE_EVENTS)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Terms:
+class Terms:
     """What the caller asks of a turn besides its words."""
 
     session: SessionId
@@ -132,7 +127,7 @@ class Engine:
         watch = _Watch()
         live = await self._session(turn.session, turn.user)
         state = replace(live.state, language=language) if language is not None and live.state.heard is None else live.state
-        terms = _Terms(session=turn.session, user=turn.user, time=turn.time, limit=limit, filters=filters, personal=personal)
+        terms = Terms(session=turn.session, user=turn.user, time=turn.time, limit=limit, filters=filters, personal=personal)
         event = Heard(turn=turn, understanding=self.understand(turn, state))
         watch.lap("understand")
         async with aclosing(Engine._reply(copy(self), live, event, terms, watch)) as parts:  # a turn keeps the parts it began with
@@ -148,12 +143,12 @@ class Engine:
         known = {w.id for w in live.state.wishes}
         if strange := [i for i in (*edit.removed, *(w.id for w in edit.changed)) if i not in known]:
             raise ControlError(f"there is no wish {strange[0]!r}", hint=f"Wishes now are {', '.join(sorted(known)) or 'none'}")
-        terms = _Terms(session=session, user=user, time=edit.time, limit=limit, filters=filters, personal=personal)
+        terms = Terms(session=session, user=user, time=edit.time, limit=limit, filters=filters, personal=personal)
         async with aclosing(Engine._reply(copy(self), live, edit, terms, watch)) as parts:
             async for part in parts:
                 yield part
 
-    async def _reply(self, live: _Session, event: Heard | Edited, terms: _Terms, watch: _Watch) -> AsyncGenerator[Part, None]:
+    async def _reply(self, live: _Session, event: Heard | Edited, terms: Terms, watch: _Watch) -> AsyncGenerator[Part, None]:
         trace = Trace(session=terms.session, turn=live.state.turn + 1, text=event.turn.text if isinstance(event, Heard) else "")
         way = self._way(live, event, terms)
         watch.lap("decide")
@@ -197,14 +192,10 @@ class Engine:
             raise RuntimeError("an edit leaves a state that was heard")
         return Understood(understanding=understanding, state=way.state, act=way.act)
 
-    def _way(self, live: _Session, event: Heard | Edited, terms: _Terms) -> _Way:
+    def _way(self, live: _Session, event: Heard | Edited, terms: Terms) -> _Way:
         """What an understanding or an edit leads to, up to the act; nothing is looked for yet."""
         state = advance(live.state, event)
-        before = live if terms.personal else replace(live, before=())
-        query = plan(state, self._profile(before, state, terms.time), seed=_seed(terms.session, state.turn))
-        query = replace(query, wishes=(*query.wishes, *terms.filters), exclude=query.exclude | live.done_before)
-        if terms.limit and state.count is None:
-            query = replace(query, limit=terms.limit)
+        query = query_of(state, live.before, terms)
         facets = self.find.facets(query)
         if terms.filters:  # what the caller demands is not for the user to lift
             facets = replace(facets, offers=tuple(o for o in facets.offers if not {o.wish, *o.also} & set(terms.filters)))
@@ -216,7 +207,7 @@ class Engine:
         slate = self.find.slate(way.query) if way.act.kind == "recommend" else ()
         return replace(way, slate=self.present.slate(slate, way.state))
 
-    async def _second_look(self, turn: Turn, live: _Session, way: _Way, trace: Trace, terms: _Terms) -> _Way:
+    async def _second_look(self, turn: Turn, live: _Session, way: _Way, trace: Trace, terms: Terms) -> _Way:
         """The way after a model's reading, rewriting and ranking, as far as they got in time; the same object where nothing changed."""
         advice = self.advice
         if advice is None or not isinstance(way.event, Heard):
@@ -343,6 +334,15 @@ class Engine:
             return act
         query = live.reasons.get(act.items[0], Query(wishes=live.state.wishes, basis=live.state.basis))
         return replace(act, reasons=self.find.reasons(act.items[0], query))
+
+
+def query_of(state: State, before: Sequence[Fed], terms: Terms) -> Query:
+    """What a turn looks for: what its state asks for, by the user's taste, without what the user was done with `before`, in other sessions."""
+    profile = read_profile((*(before if terms.personal else ()), *state.feedback), terms.time)
+    query = plan(state, profile, seed=_seed(terms.session, state.turn))
+    done = frozenset(f.item for f in before if f.kind in DONE_EVENTS)
+    query = replace(query, wishes=(*query.wishes, *terms.filters), exclude=query.exclude | done)
+    return replace(query, limit=terms.limit) if terms.limit and state.count is None else query
 
 
 def _said(way: _Way, done: Done, trace: Trace, moment: datetime, *, recommendation: str, whole: bool) -> Said:

@@ -15,7 +15,7 @@ from threading import Thread
 import pytest
 
 from zhiyin.cli.commands import run
-from zhiyin.cli.models import wanting
+from zhiyin.backends import wanting
 from zhiyin.errors import SettingError
 from zhiyin.llm import Capabilities, Rung
 from zhiyin.settings import names, read_settings, sources, value_of

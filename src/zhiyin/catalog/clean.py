@@ -134,6 +134,21 @@ class _Row:
         return tuple(sorted((s for s in sizes if s), key=lambda s: s.get("price", math.inf)))
 
 
+def unusable(raw: Raw, item: Item, domain: Domain) -> tuple[str, ...]:
+    """The fields of a raw row that say something of which its item has nothing: a price that is no number, a year that cannot be true."""
+    names = {name.casefold().strip().replace(" ", "_"): name for name in raw}
+    given = {field: raw.get(field, raw.get(names.get(field, ""))) for field in domain.fields if field not in {"title", "description"}}
+    sized = {name for size in item.variants for name in size}
+    return tuple(field for field, value in given.items() if not _missing(value) and field not in item.attributes and field not in sized)
+
+
+def unread(header: Iterable[str], domain: Domain) -> tuple[str, ...]:
+    """The columns that nothing is read of: neither a field of the domain nor a name, id or text of an item."""
+    spoken = {f"{stem}_{code}" for stem in ("title", "description") for code in ("en", "zh")}
+    known = {*domain.fields, *TITLE_NAMES, *ID_NAMES, *TEXT_NAMES, *ALIAS_NAMES, *spoken, "variants", "original", "currency"}
+    return tuple(name for name in header if name.casefold().strip().replace(" ", "_") not in known and name not in known)
+
+
 def clean_value(value: object, spec: Field, separator: str = "") -> Value | None:
     """A raw value in the field's own form and unit, or None where it says nothing."""
     if _missing(value):

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from zhiyin import backends
-from zhiyin.backends import LEAST_CONTEXT, known_capabilities
+from zhiyin.backends import known_capabilities, wanting
 from zhiyin.llm import Capabilities, Rung
 from zhiyin.llms.shelf import Progress as Tell
 from zhiyin.llms.shelf import Shelved, add_address, add_file, remove, shelf
@@ -106,16 +106,6 @@ def write_blurbs(domain: str | None, items: Path | None, url: str | None, *, lan
         asked, kept = asyncio.run(work())
     print(f"{kept} of {asked} sentences were borne out by their rows and kept in {writer.blurbs.path}")
     return 0
-
-
-def wanting(found: Capabilities) -> list[str]:
-    """What a model lacks that matters, a sentence each."""
-    lacking = []
-    if found.rung is Rung.NONE:
-        lacking.append("no structured output: it can speak, and understanding, rewriting and ranking rest on luck")
-    if 0 < found.context < LEAST_CONTEXT:
-        lacking.append(f"a context of {found.context:,} tokens: {LEAST_CONTEXT:,} are the least")
-    return lacking
 
 
 def print_capabilities(found: Capabilities, lacking: list[str]) -> None:

@@ -19,13 +19,13 @@ class Fallback:
     def __init__(self, *llms: LLM, clock: Callable[[], float] = time.monotonic) -> None:
         if not llms:
             raise ValueError("a fallback needs a model")
-        self._llms = llms
+        self.llms = llms
         self._clock = clock
 
     @property
     def name(self) -> str:
         """The names in order, with | between; `Usage.model` tells which one it was."""
-        return "|".join(llm.name for llm in self._llms)
+        return "|".join(llm.name for llm in self.llms)
 
     async def stream(self, request: LLMRequest, /) -> AsyncGenerator[LLMChunk, None]:
         """The answer of the first model that begins one; each has what the ones before it left of the deadline.
@@ -61,9 +61,9 @@ class Fallback:
     async def close(self) -> None:
         """Close every model, also where one of them fails to."""
         async with AsyncExitStack() as stack:
-            for llm in self._llms:
+            for llm in self.llms:
                 stack.push_async_callback(llm.close)
 
     def _open(self, request: LLMRequest) -> tuple[LLM, ...]:
         """Those that can be asked now; all where none can, so that their errors are told."""
-        return tuple(llm for llm in self._llms if math.isfinite(llm.seconds(request))) or self._llms
+        return tuple(llm for llm in self.llms if math.isfinite(llm.seconds(request))) or self.llms

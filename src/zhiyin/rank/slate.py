@@ -38,11 +38,7 @@ class Ranker:
         """At most `query.limit` candidates, best first; each satisfies every hard wish. `evidence` tells which likes rows owe their place to."""
         if len(pool.rows) == 0:
             return ()
-        top = min(LOOK_AT + query.limit, len(pool.rows))
-        first = np.argpartition(-pool.total, top - 1)[:top]
-        order = first[np.lexsort((pool.rows[first], -pool.total[first]))]
-        ordered = any(w.op is Op.LIKE for w in query.wishes)
-        chosen = list(order[: query.limit]) if ordered else self._varied(pool, self._by_dials(query, pool, order), query.limit)
+        chosen = self.places(query, pool)
         hard = [w for w in query.wishes if w.hard]
         liked = evidence([int(pool.rows[place]) for place in chosen]) if evidence else {}
         slate = []
@@ -64,6 +60,16 @@ class Ranker:
         if self.dialled is not None:
             self.dialled.remember(np.array([self.catalog.row[c.item.id] for c in slate], dtype=np.int32))
         return tuple(slate)
+
+    def places(self, query: Query, pool: Pool) -> list[int]:
+        """The places in the pool that are chosen, best first; choosing changes nothing."""
+        if len(pool.rows) == 0:
+            return []
+        top = min(LOOK_AT + query.limit, len(pool.rows))
+        first = np.argpartition(-pool.total, top - 1)[:top]
+        order = first[np.lexsort((pool.rows[first], -pool.total[first]))]
+        ordered = any(w.op is Op.LIKE for w in query.wishes)
+        return list(order[: query.limit]) if ordered else self._varied(pool, self._by_dials(query, pool, order), query.limit)
 
     def _by_dials(self, query: Query, pool: Pool, order: NDArray[np.intp]) -> NDArray[np.intp]:
         """The candidates in the order of the dials, if any is on."""

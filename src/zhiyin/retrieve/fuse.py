@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -42,10 +42,25 @@ _EVIDENCE = 3  # likes that are tried as reasons: each costs scoring the pool on
 _NEAREST = 1000  # asked of an index: more than `spread` tells apart
 _LIKED = 0.5  # what an event weighs from which on it may be called a like: a rating of four, not a click
 _GOOD = 4.0  # stars
+_UNKNOWN = 0.5  # what a row loses where it says nothing of any field that something was excluded by
 _FALL = 0.02  # of the score: less is no reason to show
 UNDESCRIBED = 0.5
 TOPIC = 200  # characters of a topic that are embedded
 _GUESSED = (1.0, 0.7, 0.5)  # a model's first guess, its second, the others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A source's part in the total of a row. One of weight 0 is told for what it says, as each of the models behind `collaborative`."""
+
+    source: str
+    score: float
+    weight: float
+
+    @property
+    def contribution(self) -> float:
+        """What it adds."""
+        return self.weight * self.score
 
 
 class Retriever:
@@ -76,12 +91,21 @@ class Retriever:
             return Pool(rows)
         sources = {name: scores for name, scores in self._sources(query, rows).items() if scores is not None}
         total = np.sum([WEIGHTS[name] * scores for name, scores in sources.items() if name in WEIGHTS], axis=0)
+        return Pool(rows, sources, total + sum(self._besides(query, rows).values()))
+
+    def shares(self, query: Query, pool: Pool, place: int) -> tuple[Share, ...]:
+        """What makes up the total of one row of a query's pool: the contributions add up to it."""
+        found = [Share(source=name, score=float(scores[place]), weight=WEIGHTS.get(name, 0.0)) for name, scores in pool.sources.items()]
+        return (*found, *(Share(source=name, score=float(scores[place]), weight=1.0) for name, scores in self._besides(query, pool.rows).items()))
+
+    def _besides(self, query: Query, rows: NDArray[np.int32]) -> dict[str, Floats]:
+        """What the total holds that no source says."""
+        found: dict[str, Floats] = {}
         if any(w.negated for w in query.wishes):  # unknown values pass an exclusion, but rank lower
-            total = total - 0.5 * self._unknown(query, rows)
+            found["unknown"] = -_UNKNOWN * self._unknown(query, rows)
         if query.explore:
-            noise = np.random.default_rng(query.seed).gumbel(0.0, 0.18, len(rows))
-            total = total + noise
-        return Pool(rows, sources, total)
+            found["chance"] = np.random.default_rng(query.seed).gumbel(0.0, 0.18, len(rows))
+        return found
 
     def _sources(self, query: Query, rows: NDArray[np.int32]) -> dict[str, Floats | None]:
         basis = {self.catalog.row[i]: 1.0 for i in query.basis if i in self.catalog.row}

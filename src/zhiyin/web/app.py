@@ -17,6 +17,7 @@ from zhiyin import __version__
 from zhiyin.errors import ZhiyinError
 from zhiyin.settings import Settings
 from zhiyin.web import asides, chat, events, feedback, health, items, openai, recommend, sessions, users, visitors
+from zhiyin.web.admin.routes import router as admin
 from zhiyin.web.border import Border
 from zhiyin.web.door import Door
 from zhiyin.web.pages import STATIC, page_routes
@@ -37,6 +38,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     items.router,
     events.router,
     openai.router,
+    admin,
 )
 """What is served, a router a module."""
 PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"description": "a problem of the request (RFC 9457)"}, "5XX": {"description": "a problem of ours (RFC 9457)"}}

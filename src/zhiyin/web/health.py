@@ -26,7 +26,7 @@ async def lives() -> dict[str, str]:
 @router.get("/readyz", responses={503: {"description": "a part is not ready"}})
 async def ready(service: Here) -> Response:
     """Whether turns can be answered and kept, and which part is not ready: 200 or 503."""
-    parts = {"store": await _store(service), "catalogue": "ok" if len(service.app.catalog) else "it has no items", "changes": _changes(service)}
+    parts = await parts_of(service)
     well = all(state == "ok" for state in parts.values())
     return JSONResponse({"status": "ready" if well else "not ready", "parts": parts}, status_code=200 if well else 503, headers={} if well else {"retry-after": "2"})
 
@@ -40,6 +40,11 @@ async def metrics(request: Request, service: Here) -> Response:
     else:
         check_local(request)
     return Response(service.metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def parts_of(service: Service) -> dict[str, str]:
+    """The parts that a turn needs, each `ok` or what is wrong with it."""
+    return {"store": await _store(service), "catalogue": "ok" if len(service.app.catalog) else "it has no items", "changes": _changes(service)}
 
 
 async def _store(service: Service) -> str:

@@ -1,0 +1,156 @@
+"""Items and events from the text of a file: tried first if wanted, good rows kept and served at once, the others told by line and field."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import secrets
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import AfterValidator, Field, StringConstraints
+
+from zhiyin.catalog.intake import MOST_FAULTS, Format, Intake, RowFault, read_items
+from zhiyin.errors import CatalogError, UnreadableFile
+from zhiyin.ports import Records
+from zhiyin.web.asked import Yes
+from zhiyin.web.bodies import Body, Id
+from zhiyin.web.callers import Admin
+from zhiyin.web.cursors import Cursors
+from zhiyin.web.idempotency import Once
+from zhiyin.web.problems import invalid, missing
+from zhiyin.web.service import Here, Service
+from zhiyin.wire import Json
+
+router = APIRouter(route_class=Once)
+KIND = "import"
+KEPT = 100
+"""Imports that are remembered; of more, the latest."""
+MOST_ROWS = 20_000
+_AT_ONCE = 1000  # items that are kept and served in one step
+_LAST = 10**14  # milliseconds: keys count down, so that the latest import comes first
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _storable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("it holds half a character (a lone surrogate)") from None
+    return text
+
+
+class ImportBody(Body):
+    """A file's text. Its length is limited by `http.body_limit`; a longer file is sent in pieces, each with its header."""
+
+    name: Annotated[Id, StringConstraints(max_length=128)] = Field(description="what the file is called")
+    format: Format
+    kind: Literal["items", "events"]
+    text: Annotated[str, AfterValidator(_storable)]
+    dry_run: Yes = False
+
+
+@router.post("/v1/admin/imports")
+async def import_text(service: Here, who: Admin, body: ImportBody) -> Json:
+    """Read a text and keep its good rows, or with `dry_run` only say what would be kept. Items take the place of those of their ids."""
+    try:
+        told = await _items(service, body)
+    except (UnreadableFile, CatalogError) as error:
+        raise invalid("text", _without_path(str(error))) from None
+    if body.dry_run:
+        return {"import_id": None, **told, "dry_run": True}
+    now = service.clock()
+    key = f"{_LAST - int(now.timestamp() * 1000):014d}-{secrets.token_hex(4)}"
+    about = {"name": body.name, "kind": body.kind, "format": body.format, "time": now.isoformat(timespec="seconds"), "by": who.key or who.kind}
+    await service.records.put(KIND, key, json.dumps({**about, **told}, ensure_ascii=False))
+    await _forget_oldest(service.records)
+    return {"import_id": key, **about, **told, "dry_run": False}
+
+
+@router.get("/v1/admin/imports")
+async def list_imports(*, service: Here, limit: Annotated[int, Query(ge=1, le=KEPT)] = 20, cursor: Annotated[str | None, Query(max_length=1000)] = None) -> Json:
+    """Earlier imports, the latest first, without their errors."""
+    cursors, now = Cursors(service.secret, "admin:imports"), service.clock()
+    after = str(cursors.read(cursor, now)) if cursor else ""
+    page = [record for record in await service.records.page(KIND, after=after, limit=limit + 1) if record.value is not None]
+    rows = [{"import_id": record.key, **{k: v for k, v in json.loads(record.value or "{}").items() if k != "errors"}} for record in page[:limit]]
+    return {"imports": rows, "next_cursor": cursors.make(page[limit - 1].key, now) if len(page) > limit else None}
+
+
+@router.get("/v1/admin/imports/{import_id}")
+async def get_import(service: Here, import_id: Id) -> Json:
+    """One import with what was wrong with its rows."""
+    return {"import_id": import_id, **await _kept(service.records, import_id)}
+
+
+@router.get("/v1/admin/imports/{import_id}/errors.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
+async def download_errors(service: Here, import_id: Id) -> Response:
+    """What was wrong, as a table for a spreadsheet; a cell that one would take for a formula begins with an apostrophe."""
+    kept = await _kept(service.records, import_id)
+    errors = kept["errors"]
+    out = io.StringIO()
+    table = csv.writer(out)
+    names = ("line", "field", "message", "row", "kept")
+    table.writerow(names)
+    for error in errors if isinstance(errors, list) else ():
+        table.writerow([_cell(error[name]) for name in names])
+    headers = {"content-disposition": 'attachment; filename="errors.csv"', "cache-control": "no-store"}
+    return Response("\ufeff" + out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _items(service: Service, body: ImportBody) -> Json:
+    intake = await asyncio.to_thread(read_items, body.text, body.format, service.app.domain)
+    _check_size(intake.rows)
+    there = service.app.catalog.row
+    replaced = sum(item_id in there for item_id in intake.items)
+    if not body.dry_run:
+        items = tuple(intake.items.values())
+        for start in range(0, len(items), _AT_ONCE):
+            await service.items.put(items[start : start + _AT_ONCE])
+    return _told(intake, {"new": len(intake.items) - replaced, "replaced": replaced})
+
+
+def _check_size(rows: int) -> None:
+    if rows > MOST_ROWS:
+        raise invalid("text", f"{rows:,} rows are too many at once; {MOST_ROWS:,} are the most")
+
+
+def _told(intake: Intake, more: Json) -> Json:
+    return {
+        "rows": intake.rows,
+        "accepted": len(intake.items),
+        "rejected": intake.rejected,
+        **more,
+        "errors": [_fault_json(fault) for fault in intake.faults],
+        "seen": len(intake.faults) < MOST_FAULTS,
+    }
+
+
+def _fault_json(fault: RowFault) -> Json:
+    return asdict(fault)
+
+
+async def _kept(records: Records, import_id: str) -> Json:
+    record = await records.get(KIND, import_id)
+    if record is None or record.value is None:
+        raise missing("import")
+    found: Json = json.loads(record.value)
+    return found
+
+
+async def _forget_oldest(records: Records) -> None:
+    for record in (await records.page(KIND, limit=2 * KEPT))[KEPT:]:
+        await records.delete(KIND, record.key)
+
+
+def _without_path(text: str) -> str:
+    """A message of what reads files, without the file that the text was put into."""
+    return text.partition(": ")[2] or text
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
