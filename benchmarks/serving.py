@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,10 +24,10 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Server:
-    """One `zhiyin serve` at a time, on one port once it has one. Its own rates are off, its access log is on, as by default."""
+    """One `zhiyin serve` at a time, always on the same port. Its own rates are off, its access log is on, as by default."""
 
     def __init__(self, folder: Path, *, store: str, domain: str = "movies", workers: int = 1, **settings: str) -> None:
-        self.folder, self.store, self.domain, self.workers, self.port = folder, store, domain, workers, 0
+        self.folder, self.store, self.domain, self.workers, self.port = folder, store, domain, workers, free_port()
         self._settings = {"ZHIYIN_DATA": str(folder / "data"), "ZHIYIN_HTTP__TURNS": "0", "ZHIYIN_HTTP__REQUESTS": "0", "ZHIYIN_HTTP__ADDRESS_REQUESTS": "0", **settings}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -35,9 +37,8 @@ class Server:
         line = [sys.executable, "-m", "zhiyin", "serve", "--port", str(self.port), "--store", self.store, "--domain", self.domain, "--workers", str(self.workers)]
         environment = {**os.environ, **self._settings}  # noqa: TID251  # a program's, to be changed
         with self.log.open("ab") as log:
-            place = log.tell()
             self._process = subprocess.Popen(line, stdout=log, stderr=log, env=environment, cwd=self.folder)
-        while not self._ready(place):
+        while not self._ready():
             if self._process.poll() is not None or time.perf_counter() - begun > _PATIENCE:
                 raise RuntimeError(f"the server does not start: {self.log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.02)
@@ -71,14 +72,7 @@ class Server:
         """The process and its workers."""
         return descent(self._process.pid) if self._process is not None else []
 
-    def _ready(self, place: int) -> bool:
-        if not self.port:
-            with self.log.open("rb") as log:
-                log.seek(place)
-                found = re.search(rb"serves at http://\S+:(\d+)/", log.read())
-            if found is None:
-                return False
-            self.port = int(found[1])
+    def _ready(self) -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=_PATIENCE) as answer:
                 return int(answer.status) == 200
@@ -112,6 +106,17 @@ def served(folder: Path, **settings: Any) -> Iterator[Server]:  # noqa: ANN401  
         yield server
     finally:
         server.stop()
+
+
+def free_port() -> int:
+    """A port below those that the system gives to callers: who dials one of those while nobody listens may be put through to itself, and the port is taken."""
+    for port in random.sample(range(15_000, 30_000), 100):
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+    raise RuntimeError("no port is free")
 
 
 def descent(pid: int) -> list[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
+import itertools
 import json
 import os
 import re
@@ -12,11 +14,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from zhiyin.stores.sql import SqlStore
+from zhiyin.types import Fed
 
 pytestmark = [pytest.mark.slow]
 
@@ -131,6 +138,57 @@ def test_a_turn_that_runs_when_the_server_is_told_to_stop_is_finished_and_kept(s
     status, session = again.ask("GET", f"/v1/sessions/{said['session_id']}?user=ann")
     assert (status, [turn["whole"] for turn in session["turns"]]) == (200, [True])
     assert again.stop() == 0
+
+
+def test_what_was_acknowledged_outlives_kills_in_the_middle_of_a_load_and_counts_once(shop: Path, start: Callable[..., Running]) -> None:
+    arguments = ("--store", f"sqlite:///{shop / 'log.db'}")
+    server = start("--port", "0", *arguments)
+    items = [item["id"] for item in server.ask("GET", "/v1/items?limit=5")[1]["items"]]
+    acknowledged, cut, over, up = list[str](), list[str](), threading.Event(), threading.Event()
+    up.set()
+
+    def write(user: str) -> None:
+        for batch in itertools.takewhile(lambda _: not over.is_set(), itertools.count()):
+            names = [f"{user}-{batch}-{n}" for n in range(5)]
+            events = [{"event_id": name, "type": "view", "user_id": user, "item_ids": [item]} for name, item in zip(names, items, strict=True)]
+            while True:  # until it is acknowledged, as it is
+                try:
+                    status, answer = server.ask("POST", "/v1/events", {"events": events})
+                except (OSError, http.client.HTTPException):
+                    cut.append(user)
+                    up.wait(40)  # who dials a free port again and again is put through to itself one day, and the port is taken
+                else:
+                    assert (status, answer["rejected"]) == (200, [])
+                    acknowledged.extend(names)
+                    break
+
+    with ThreadPoolExecutor(4) as writers:
+        writing = [writers.submit(write, f"user{n}") for n in range(4)]
+        try:
+            for _ in range(3):
+                enough = len(acknowledged) + 50
+                until = time.monotonic() + 30
+                while len(acknowledged) < enough and time.monotonic() < until:
+                    time.sleep(0.01)
+                up.clear()
+                server.process.kill()
+                server.process.wait(10)
+                server = start("--port", str(server.port), *arguments)
+                up.set()
+        finally:
+            over.set()
+            up.set()
+    assert [one.exception() for one in writing] == [None] * 4
+    assert len(acknowledged) >= 150
+    assert cut
+
+    async def kept() -> Counter[str]:
+        store = SqlStore(f"sqlite:///{shop / 'log.db'}")
+        found = Counter(logged.event.id for logged in await store.tail(limit=1_000_000) if isinstance(logged.event, Fed))
+        await store.close()
+        return found
+
+    assert asyncio.run(kept()) == Counter(acknowledged)
 
 
 def test_ctrl_c_is_a_graceful_end_too(start: Callable[..., Running]) -> None:
