@@ -456,6 +456,7 @@ class Candidate:
     attributes: Mapping[str, Value] = field(default_factory=dict)  # with the variant that matched
     probability: float | None = None  # P(r|x) among the candidates a model ranked
     facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what is worth a line on its card, by language
+    evidence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what each reason rests on, in words, by language
     blurb: str = ""  # a sentence that a model wrote where the row has no description; shown as such
 
 

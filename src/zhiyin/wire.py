@@ -111,15 +111,17 @@ def candidate_json(candidate: Candidate) -> Json:
         "description": dict(candidate.item.texts),
         **({"facts": {language: list(lines) for language, lines in candidate.facts.items()}} if candidate.facts else {}),
         **({"generated": {"description": candidate.blurb}} if candidate.blurb else {}),
-        "reasons": [reason_json(r) for r in candidate.reasons],
+        "reasons": [reason_json(r, {language: lines[n] for language, lines in candidate.evidence.items() if lines[n]}) for n, r in enumerate(candidate.reasons)],
     }
 
 
-def reason_json(reason: Reason) -> Json:
-    """A reason with its evidence."""
+def reason_json(reason: Reason, worded: Mapping[str, str] | None = None) -> Json:
+    """A reason with its evidence, which `worded` puts in words by language."""
     evidence: Json = {"field": reason.field, "value": _plain(reason.value)}
     if reason.source:
         evidence["item" if reason.kind in {"similar", "behaviour"} else "source"] = reason.source
+    if worded:
+        evidence["text"] = dict(worded)
     return {"text": reason.text, "kind": reason.kind, "evidence": evidence}
 
 

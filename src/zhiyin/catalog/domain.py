@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from zhiyin.types import Op, Texts, Value
+from zhiyin.types import NUMERIC_OPS, Op, Texts, Value, Wish
 
 Kind = Literal["category", "list", "number", "money", "year", "date", "text", "flag"]
 NUMERIC_KINDS = frozenset({"number", "money", "year"})
 VALUE_KINDS = frozenset({"category", "list", "flag"})
+_FIGURE = re.compile(r"\d|[十百千万]|\b(?:hundred|thousand|grand|million)\b", re.IGNORECASE)  # an amount in the user's own words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,9 +168,17 @@ class Domain:
     openers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     folder: str = ""
 
-    def quality_of(self, field: str, op: Op, value: Value) -> Adjective | None:
-        """The mood or quality that this condition leads, if one does."""
-        return next((a for a in self.adjectives.values() if (a.conditions[0].field, a.conditions[0].op, a.conditions[0].value) == (field, op, value)), None)
+    def quality_of(self, wish: Wish) -> Adjective | None:
+        """The mood or quality that this wish was said as, if it was: whoever said "at most 2,000" named a figure and no quality, though "cheap" means the same amount."""
+        for name, adjective in self.adjectives.items():
+            lead = adjective.conditions[0]
+            if (lead.field, lead.op, lead.value) == (wish.field, wish.op, wish.value):
+                return adjective if lead.op not in NUMERIC_OPS or not _FIGURE.search(wish.source) or self._names(name, wish.source) else None
+        return None
+
+    def _names(self, adjective: str, words: str) -> bool:
+        """Whether the words say the quality by one of its own surfaces."""
+        return any(surface.lower() in words.lower() for lexicon in self.lexicons.values() for surface in lexicon.adjectives.get(adjective, ()))
 
     def wishable(self, name: str) -> bool:
         """Whether this is a field users may wish on."""

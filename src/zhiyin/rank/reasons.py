@@ -45,7 +45,7 @@ class ReasonFinder:
         for wish in query.wishes:
             if wish.hard or wish.op is Op.LIKE or self.catalog.satisfies(wish)[row]:
                 continue
-            adjective = self.catalog.domain.quality_of(wish.field, wish.op, wish.value)
+            adjective = self.catalog.domain.quality_of(wish)
             for condition in adjective.conditions[1:] if adjective else ():
                 support = Wish(field=condition.field, op=condition.op, value=condition.value)
                 value = self.catalog.items[row].attributes.get(condition.field)

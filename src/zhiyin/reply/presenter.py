@@ -32,6 +32,7 @@ class Presenter:
                 c,
                 reasons=tuple(replace(r, text=self.wording.reason(r, language)) for r in c.reasons),
                 facts=self.wording.facts_by_language(c),
+                evidence=self.wording.evidence_by_language(c),
                 blurb=self._blurb(c.item, language),
             )
             for c in slate

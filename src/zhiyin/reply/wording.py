@@ -122,6 +122,16 @@ class Wording:
         """The same in every language we speak, for pages that change theirs."""
         return {str(language): tuple(self.facts(candidate, str(language))) for language in Language}
 
+    def evidence_by_language(self, candidate: Candidate) -> dict[str, tuple[str, ...]]:
+        """What each reason rests on, in words: the field's name and its value."""
+        return {str(language): tuple(self._evidence(r, str(language)) for r in candidate.reasons) for language in Language}
+
+    def _evidence(self, reason: Reason, language: str) -> str:
+        """Empty where another item is all that a reason leans on."""
+        if not reason.field:
+            return ""
+        return f"{self.label(reason.field, language)}{'：' if language == 'zh' else ': '}{self.value(reason.field, reason.value, language)}"
+
     def label(self, field: str, language: str) -> str:
         """A field's name."""
         spec = self.domain.fields.get(field)
@@ -130,7 +140,7 @@ class Wording:
     def wish(self, wish: Wish, language: str) -> str:
         """A wish as a chip says it."""
         label = self.label(wish.field, language)
-        quality = self.domain.quality_of(wish.field, wish.op, wish.value)
+        quality = self.domain.quality_of(wish)
         if quality is not None and quality.hard == wish.hard and quality.label and not wish.negated:
             return quality.label.get(language, quality.name)
         if wish.op is Op.LIKE:
@@ -140,7 +150,7 @@ class Wording:
             text = self.bounds(wish.field, wish.op, wish.value, language)
             if wish.field in self.domain.fields and self.domain.fields[wish.field].kind == "year":
                 return text
-            return f"{label}{text}" if language == "zh" and not text[0].isascii() else f"{label} {text}"
+            return self._labelled(wish.field, text, language)
         values = wish.value if isinstance(wish.value, tuple) else (wish.value,)
         numbers = [v for v in values if isinstance(v, int) and not isinstance(v, bool)]
         if len(numbers) == len(values) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):  # not from the 80s
@@ -152,6 +162,11 @@ class Wording:
             return f"不要{text}" if language == "zh" else f"no {text}"
         field = self.domain.fields.get(wish.field)
         return f"{label}：{text}" if field and field.people and language == "zh" else f"{label}: {text}" if field and field.people else text
+
+    def _labelled(self, field: str, text: str, language: str) -> str:
+        """A field's name before what is said of it; Chinese stands without a space beside Chinese."""
+        label = self.label(field, language)
+        return f"{label}{text}" if language == "zh" and not text[0].isascii() else f"{label} {text}"
 
     def bounds(self, field: str, op: Op, value: Value, language: str) -> str:
         """A numeric condition."""
@@ -225,11 +240,11 @@ class Wording:
             kept = self.value(offer.wish.field, offer.to, language)
             return f"只要{kept}，有{counted}" if language == "zh" else f"only {kept}: {counted}"
         op = {Op.LT: Op.LE, Op.GT: Op.GE}.get(offer.wish.op, offer.wish.op)
-        wider = f"{self.label(offer.wish.field, language)} {self.bounds(offer.wish.field, op, offer.to, language)}"
+        wider = self._labelled(offer.wish.field, self.bounds(offer.wish.field, op, offer.to, language), language)
         return f"{wider}，有{counted}" if language == "zh" else f"{wider}: {counted}"
 
     def counted(self, count: int, language: str) -> str:
         """How many, in words: 3 films, 3 部电影."""
         if language == "zh":
-            return f" {count} {self.domain.counter.get('zh', '个')}{self.domain.nouns.get('zh', '')}"
-        return f"{count} {self.domain.noun.get('en', 'item') if count == 1 else self.domain.nouns.get('en', 'items')}"
+            return f" {count:,} {self.domain.counter.get('zh', '个')}{self.domain.nouns.get('zh', '')}"
+        return f"{count:,} {self.domain.noun.get('en', 'item') if count == 1 else self.domain.nouns.get('en', 'items')}"

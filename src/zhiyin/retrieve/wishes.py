@@ -79,7 +79,7 @@ def _nearest(catalog: Catalog, wish: Wish) -> Floats:
 
 
 def _fit(catalog: Catalog, wish: Wish) -> Floats:
-    adjective = catalog.domain.quality_of(wish.field, wish.op, wish.value)
+    adjective = catalog.domain.quality_of(wish)
     if adjective is None:
         return catalog.satisfies(wish).astype(np.float64)
     weights = [1.0, *(SUPPORT for _ in adjective.conditions[1:])]

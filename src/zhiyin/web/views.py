@@ -77,7 +77,7 @@ def candidate_of(card: Card, wording: Wording) -> Candidate | None:
         return None
     attributes = card.attributes or catalog.attributes(catalog.row[card.item])
     candidate = Candidate(item=item, score=card.score, sources=card.sources, reasons=card.reasons, attributes=attributes, probability=card.probability)
-    return replace(candidate, facts=wording.facts_by_language(candidate))
+    return replace(candidate, facts=wording.facts_by_language(candidate), evidence=wording.evidence_by_language(candidate))
 
 
 def offer_json(offer: Offer) -> Json:
