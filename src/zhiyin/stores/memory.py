@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from zhiyin.records import Conversation, Logged, Record
 from zhiyin.stores.codec import checked_id, checked_text, feedback_key, now, to_json
 from zhiyin.types import Event, SessionId, UserId
+
+Name = TypeVar("Name", SessionId, UserId)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,6 +28,7 @@ class MemoryStore:
         self._clock = clock
         self._rows: list[Logged] = []
         self._by_session: dict[SessionId, list[Logged]] = {}
+        self._by_user: dict[UserId, list[Logged]] = {}
         self._keys: dict[str, int] = {}  # of feedback, to its place
         self._place = self._version = 0
         self._documents: dict[tuple[str, str], _Kept] = {}
@@ -48,6 +52,7 @@ class MemoryStore:
                 row = Logged(place=self._place, session=session, user=user, kept=kept, event=event)
                 self._rows.append(row)
                 self._by_session.setdefault(session, []).append(row)
+                self._by_user.setdefault(user, []).append(row)
         return tuple(fresh)
 
     async def events(self, session: SessionId, /, *, after: int = 0) -> Sequence[Event]:
@@ -56,11 +61,11 @@ class MemoryStore:
 
     async def sessions(self, user: UserId, /) -> Sequence[SessionId]:
         """A user's sessions, oldest first."""
-        return tuple(dict.fromkeys(row.session for row in self._rows if row.user == user))
+        return tuple(dict.fromkeys(row.session for row in self._by_user.get(user, ())))
 
     async def forget(self, user: UserId, /) -> int:
         """Erase everything of a user; how many events went."""
-        return self._erase([row for row in self._rows if row.user == user])
+        return self._erase(self._by_user.get(user, ()))
 
     async def close(self) -> None:
         """Nothing to release."""
@@ -84,10 +89,7 @@ class MemoryStore:
 
     async def users(self, *, after: str = "", limit: int = 50) -> Sequence[tuple[UserId, int]]:
         """Users by id, each with its number of events."""
-        counts: dict[UserId, int] = {}
-        for row in self._rows:
-            counts[row.user] = counts.get(row.user, 0) + 1
-        return tuple(sorted((user, count) for user, count in counts.items() if user > after)[: max(0, limit)])
+        return tuple(sorted((user, len(rows)) for user, rows in self._by_user.items() if user > after)[: max(0, limit)])
 
     async def drop(self, session: SessionId, /) -> int:
         """Erase one session; how many events went."""
@@ -131,10 +133,8 @@ class MemoryStore:
     def _erase(self, gone: Sequence[Logged]) -> int:
         places = {row.place for row in gone}
         self._rows = [row for row in self._rows if row.place not in places]
-        for session in {row.session for row in gone}:
-            left = [row for row in self._by_session.pop(session) if row.place not in places]
-            if left:
-                self._by_session[session] = left
+        _leave_out(self._by_session, {row.session for row in gone}, places)
+        _leave_out(self._by_user, {row.user for row in gone}, places)
         self._keys = {key: place for key, place in self._keys.items() if place not in places}
         return len(places)
 
@@ -146,6 +146,14 @@ class MemoryStore:
 
     def _alive(self, kept: _Kept) -> bool:
         return kept.record.value is not None and (kept.expires is None or kept.expires > self._clock())
+
+
+def _leave_out(rows: dict[Name, list[Logged]], names: Collection[Name], places: Collection[int]) -> None:
+    """Without the rows at these places, and without names that have none left."""
+    for name in names:
+        left = [row for row in rows.pop(name) if row.place not in places]
+        if left:
+            rows[name] = left
 
 
 def _glance(rows: Sequence[Logged]) -> Conversation:
