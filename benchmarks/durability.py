@@ -181,7 +181,7 @@ async def kill_server(kills: int, folder: Path) -> tuple[Table, bool]:
         load = Load(server, ledger)
         await load.start()
         for number in range(kills):
-            await asyncio.sleep(moments.uniform(0.2, 0.9))
+            await asyncio.sleep(moments.uniform(0.1, 0.6))
             await asyncio.to_thread(server.kill)
             before = Ledger(acknowledged=set(ledger.acknowledged), turns=Counter(ledger.turns))
             starts.append(await asyncio.to_thread(server.start))

@@ -24,11 +24,11 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Server:
-    """One `zhiyin serve` at a time, always on the same port. Its own rates are off, its access log is on, as by default."""
+    """One `zhiyin serve` at a time, always on the same port. A user may ask as often as they like; else it is set as by default."""
 
     def __init__(self, folder: Path, *, store: str, domain: str = "movies", workers: int = 1, **settings: str) -> None:
         self.folder, self.store, self.domain, self.workers, self.port = folder, store, domain, workers, free_port()
-        self._settings = {"ZHIYIN_DATA": str(folder / "data"), "ZHIYIN_HTTP__TURNS": "0", "ZHIYIN_HTTP__REQUESTS": "0", "ZHIYIN_HTTP__ADDRESS_REQUESTS": "0", **settings}
+        self._settings = {"ZHIYIN_DATA": str(folder / "data"), "ZHIYIN_HTTP__TURNS": "1000000", "ZHIYIN_HTTP__REQUESTS": "0", "ZHIYIN_HTTP__ADDRESS_REQUESTS": "0", **settings}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
