@@ -7,9 +7,9 @@ export interface Place {
   key: string;
 }
 
-/** A problem that the service named: its own sentence, its code, and when it may be asked again. */
+/** A problem that the service named: its own sentence, its code, when it may be asked again, and the fields that are to blame. */
 export class Refused extends Error {
-  constructor(readonly status: number, readonly code: string, message: string, readonly retryAfter = 0) {
+  constructor(readonly status: number, readonly code: string, message: string, readonly retryAfter = 0, readonly faults: { field: string; message: string }[] = []) {
     super(message);
   }
 
@@ -79,7 +79,7 @@ export class Api {
 
 async function checked(response: Response): Promise<Response> {
   if (response.ok) return response;
-  const problem = (await response.json().catch(() => ({}))) as { detail?: string; title?: string; code?: string };
+  const problem = (await response.json().catch(() => ({}))) as { detail?: string; title?: string; code?: string; errors?: { field: string; message: string }[] };
   const wait = Number(response.headers.get("retry-after") ?? 0);
-  throw new Refused(response.status, problem.code ?? "", problem.detail || problem.title || String(response.status), Number.isFinite(wait) ? wait : 0);
+  throw new Refused(response.status, problem.code ?? "", problem.detail || problem.title || String(response.status), wait || 0, problem.errors);
 }
