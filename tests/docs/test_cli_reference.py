@@ -34,16 +34,32 @@ def test_the_readme_names_every_command() -> None:
     assert [name for name in NAMES if not told(name)] == []
 
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["users"], ["config"], ["chat", "--nonsense"]])
-def test_what_is_no_command_is_a_usage_error(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "Usage: zhiyin"),
+        (["config"], "Usage: zhiyin config"),
+        (["nonsense"], "No such command 'nonsense'.\nTry: zhiyin --help"),
+        (["init"], "Missing argument 'DIR'.\nTry: zhiyin init --help"),
+        (["users", "list", "--limit", "0"], "Invalid value for '--limit'"),
+        (["chat", "--nonsense"], "Try: zhiyin chat --help"),
+    ],
+)
+def test_what_is_no_command_says_so_and_where_to_read_on(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(words) == 2
     printed = capsys.readouterr()
-    assert "zhiyin" in printed.out + printed.err
+    assert told in printed.out + printed.err
+    assert "error: \n" not in printed.err
+
+
+def test_a_file_that_is_not_there_is_not_taken_for_a_pack(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["validate", "no-such-file.csv"]) == 4
+    assert "no-such-file.csv: there is no such file" in capsys.readouterr().err
 
 
 def test_commands_that_read_speak_json() -> None:
     silent = {name for name, command in commands() if not any("--json" in p.opts for p in command.params)}
     acting = {"zhiyin serve", "zhiyin demo", "zhiyin mcp", "zhiyin init", "zhiyin import", "zhiyin data add", "zhiyin data remove"}
     acting |= {"zhiyin model add", "zhiyin model remove", "zhiyin model write"}
-    text = {"zhiyin config schema", "zhiyin prompts show", "zhiyin prompts diff", "zhiyin prompts lint"}  # a schema is JSON already; a prompt is a text
+    text = {"zhiyin config schema", "zhiyin prompts show", "zhiyin prompts diff"}  # a schema is JSON already; a prompt is a text
     assert silent == acting | text

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +16,7 @@ from zhiyin.cli.mcp import mcp
 from zhiyin.cli.options import DomainOption, ItemsOption, JsonOption, LanguageOption, ModelOption, StoreOption, llm_setting, warn
 from zhiyin.cli.serving import register as register_serving
 from zhiyin.cli.users import register as register_users
-from zhiyin.errors import CatalogError, ZhiyinError
+from zhiyin.errors import CatalogError, UnreadableFile, ZhiyinError
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer exports no name for the base of its usage errors
 app = typer.Typer(
@@ -39,9 +39,9 @@ app.command()(mcp)
 def run(arguments: list[str]) -> int:
     """Run one command; the exit status."""
     try:
-        result = app(args=arguments, standalone_mode=False)
+        result = app(args=arguments, standalone_mode=False, prog_name="zhiyin")
     except UsageError as error:
-        print(f"error: {error}\nTry: zhiyin --help", file=sys.stderr)
+        _tell_usage(error)
         return 2
     except (typer.Abort, KeyboardInterrupt):
         return 1
@@ -56,6 +56,13 @@ def run(arguments: list[str]) -> int:
         print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _tell_usage(error: Any) -> None:  # noqa: ANN401  # see UsageError
+    """What is wrong with the words, and where to read on; a group without a command has shown its help already."""
+    text = error.format_message()
+    if text:
+        print(f"error: {text}\nTry: {error.ctx.command_path if error.ctx else 'zhiyin'} --help", file=sys.stderr)
 
 
 @app.command()
@@ -108,6 +115,8 @@ def validate(path: Annotated[Path, typer.Argument(help="a pack's folder or name,
     """Check a domain pack or a catalogue file; what is wrong, a line each."""
     from zhiyin.cli.checks import check_file, check_folder
 
+    if path.suffix and not path.exists():
+        raise UnreadableFile(f"{path}: there is no such file", hint="Name a catalogue file, a pack's folder, or a built-in pack: movies, phones")
     return check_file(path, as_json=json_) if path.is_file() else check_folder(path, as_json=json_)
 
 
@@ -250,11 +259,11 @@ def prompts_show(
 
 
 @prompts_app.command("lint")
-def prompts_lint(domain: DomainOption = None) -> int:
+def prompts_lint(domain: DomainOption = None, json_: JsonOption = False) -> int:
     """What is unclear, of one kind or at odds in the prompt files; exit status 1 if anything is."""
     from zhiyin.cli.prompts import lint_prompts
 
-    return lint_prompts(domain)
+    return lint_prompts(domain, as_json=json_)
 
 
 @prompts_app.command("diff")

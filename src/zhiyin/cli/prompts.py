@@ -44,11 +44,14 @@ def show_prompt(name: str, domain: str | None, language: str, version: int | Non
     print(_file(prompt), end="")
 
 
-def lint_prompts(domain: str | None) -> int:
+def lint_prompts(domain: str | None, *, as_json: bool = False) -> int:
     """What is wrong with the prompts of a domain, or of all built-in ones; 1 if anything is."""
     settings = read_settings()
     names = [domain] if domain else sorted({*built_in(), settings.domain})
     flaws = [flaw for name in names for flaw in lint(_open(read_settings(domain=name)).all())]
+    if as_json:
+        print(json.dumps([{"prompt": flaw.prompt, "text": flaw.text, "rule": flaw.rule} for flaw in flaws], ensure_ascii=False))
+        return 1 if flaws else 0
     for flaw in flaws:
         print(f"{flaw.prompt}: {flaw.text} [{flaw.rule}]")
     if not flaws:
