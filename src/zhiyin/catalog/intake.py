@@ -69,7 +69,7 @@ def read_items(text: str, form: Format, domain: Domain) -> Intake:
     for name in unread(header, domain):
         near = process.extractOne(name.casefold(), list(domain.fields), score_cutoff=_ALIKE)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        found.fault(RowFault(line=1 if form == "csv" else 0, field=name[:_ROW], message=f"there is no such field, and nothing of it is kept{hint}", row="", kept=True))
+        found.fault(RowFault(line=1 if form == "csv" else 0, field=printable(name), message=f"there is no such field, and nothing of it is kept{hint}", row="", kept=True))
     for line, row in rows:
         found.rows += 1
         _take(found, line, row, domain)
@@ -79,11 +79,11 @@ def read_items(text: str, form: Format, domain: Domain) -> Intake:
 def _take(found: Intake, line: int, row: Raw | BadRow, domain: Domain) -> None:
     if isinstance(row, BadRow):
         found.rejected += 1
-        found.fault(RowFault(line=line, field="row", message=row.reason, row=_short(row.row)))
+        found.fault(RowFault(line=line, field="row", message=row.reason, row=printable(row.row)))
         return
     report = Report()
     cleaned = clean_rows([(line, row)], domain, report)
-    told = _short(json.dumps(row, ensure_ascii=False, default=str))
+    told = short_row(row)
     if not cleaned:
         found.rejected += 1
         found.fault(RowFault(line=line, field=_UNTITLED, message=report.bad[0].reason, row=told))
@@ -97,7 +97,7 @@ def _take(found: Intake, line: int, row: Raw | BadRow, domain: Domain) -> None:
         return
     if item.id in found.items:
         found.rejected += 1
-        found.fault(RowFault(line=line, field="id", message=f"an earlier row has the id {_short(item.id)!r}", row=told))
+        found.fault(RowFault(line=line, field="id", message=f"an earlier row has the id {printable(item.id)!r}", row=told))
         return
     found.items[item.id] = item
     for name in unusable(row, item, domain):
@@ -106,9 +106,14 @@ def _take(found: Intake, line: int, row: Raw | BadRow, domain: Domain) -> None:
 
 def _said(row: Raw, name: str) -> str:
     values: Mapping[str, object] = {key.casefold().strip().replace(" ", "_"): value for key, value in row.items()}
-    return _short(str(row.get(name, values.get(name, ""))))[:80]
+    return printable(str(row.get(name, values.get(name, ""))))[:80]
 
 
-def _short(text: str) -> str:
-    """A piece of a row that any store can keep and any page can show."""
+def short_row(row: Raw) -> str:
+    """A row as it is told beside what is wrong with it."""
+    return printable(json.dumps(row, ensure_ascii=False, default=str))
+
+
+def printable(text: str) -> str:
+    """A piece of somebody's text that any store can keep and any page can show."""
     return text[:_ROW].replace("\0", "").encode("utf-8", "backslashreplace").decode()

@@ -27,6 +27,7 @@ from zhiyin.web.money import CURRENCIES
 from zhiyin.web.problems import Problem, problem_of
 
 _AT_ONCE = 2000  # appends that the store is given together: it writes a thousand a transaction
+_BREATH = 50  # rows read between two looks at other requests
 _TEXTS = ("recommendation_id", "query")
 _WHOLE = ("quantity", "position")
 Progress = Callable[[int], None]
@@ -75,7 +76,9 @@ async def keep_log(stores: Stores, log: Interactions, report: LogReport, *, rows
     owners: dict[str, UserId | None] = {}
     waiting: dict[tuple[SessionId, UserId], list[list[Fed]]] = defaultdict(list)
     ids = _Ids()
-    for row, cells in _with_cells(log, report, rows):
+    for n, (row, cells) in enumerate(_with_cells(log, report, rows)):
+        if n % _BREATH == _BREATH - 1:
+            await asyncio.sleep(0)  # a server that imports has others to answer
         try:
             event = EventBody.model_validate(_event(row, cells, ids, kept.left_out))
             check_value(event, KINDS[row.kind])

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from zhiyin.backends import Stores
 from zhiyin.stores.codec import to_json
 from zhiyin.types import UserId
+from zhiyin.web.admin.kept import forget_cases
 from zhiyin.web.changes import FORGOTTEN
 from zhiyin.web.known import conversations_of
 from zhiyin.web.personal import KIND, personal
@@ -46,7 +47,7 @@ async def erase(stores: Stores, user: UserId, *, elsewhere: float) -> tuple[int,
     log = await stores.log.forget(user)
     await asyncio.sleep(elsewhere)
     log += await stores.log.forget(user)
-    return log, int(await stores.records.delete(KIND, user))
+    return log, int(await stores.records.delete(KIND, user)) + await forget_cases(stores.records, user)
 
 
 async def erase_and_tell(stores: Stores, user: UserId, now: datetime, *, elsewhere: float = 1.2) -> tuple[int, int]:

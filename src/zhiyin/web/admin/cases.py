@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -14,9 +14,9 @@ from fastapi.responses import Response
 from pydantic import Field, Strict
 
 from zhiyin.catalog.columns import Catalog
-from zhiyin.ports import Records
 from zhiyin.state import advance
-from zhiyin.types import EVENT_WEIGHTS, NUMERIC_OPS, Edited, Event, Fed, Heard, Op, Said, State, Undone, UserId, Wish
+from zhiyin.types import EVENT_WEIGHTS, NUMERIC_OPS, Edited, Event, Fed, Heard, Op, Said, State, Undone, Wish
+from zhiyin.web.admin.kept import KIND, every_case
 from zhiyin.web.admin.sessions import opened
 from zhiyin.web.bodies import Body, Id, Text
 from zhiyin.web.problems import Problem, missing
@@ -24,10 +24,9 @@ from zhiyin.web.service import Here
 from zhiyin.wire import Json, wish_json
 
 router = APIRouter()
-KIND = "case"
+_TIED = 0.01  # intents that are this close are one as good as the other
 MOST = 1000
 """Cases that are kept; a conversation has its place in tests/conversations, not here for good."""
-_PAGE = 100
 
 
 class CaseBody(Body):
@@ -57,7 +56,7 @@ async def make_case(service: Here, session_id: Id, body: CaseBody) -> Json:
 async def list_cases(service: Here) -> Json:
     """The cases that are kept, by name."""
     rows: list[Json] = []
-    async with aclosing(_every(service.records)) as found:
+    async with aclosing(every_case(service.records)) as found:
         async for name, kept in found:
             rows.append({"name": name, **{part: kept[part] for part in ("note", "session_id", "turn", "made")}, "jsonl": f"{kept['line']}\n"})
     return {"cases": rows}
@@ -66,7 +65,7 @@ async def list_cases(service: Here) -> Json:
 @router.get("/v1/admin/cases.jsonl", response_class=Response, responses={200: {"content": {"application/jsonl": {}}}})
 async def download_cases(service: Here) -> Response:
     """All cases as one file for `tests/conversations/run.py`."""
-    async with aclosing(_every(service.records)) as found:
+    async with aclosing(every_case(service.records)) as found:
         lines = [f"{kept['line']}\n" async for _, kept in found]
     return Response("".join(lines), media_type="application/jsonl", headers={"content-disposition": 'attachment; filename="cases.jsonl"', "cache-control": "no-store"})
 
@@ -76,22 +75,6 @@ async def delete_case(service: Here, name: Id) -> None:
     """Keep a case no longer."""
     if not await service.records.delete(KIND, name):
         raise missing("case")
-
-
-async def forget_cases(records: Records, user: UserId) -> int:
-    """Delete the cases made of a user's conversations; how many there were."""
-    async with aclosing(_every(records)) as found:
-        names = [name async for name, kept in found if kept["user"] == user]
-    return sum([await records.delete(KIND, name) for name in names])
-
-
-async def _every(records: Records) -> AsyncGenerator[tuple[str, Json], None]:
-    after = ""
-    while page := await records.page(KIND, after=after, limit=_PAGE):
-        for record in page:
-            if record.value is not None:
-                yield record.key, json.loads(record.value)
-        after = page[-1].key
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,7 +122,8 @@ def _line(text: str) -> str:
 
 def _understood(event: Heard, state: State) -> Json:
     heard = event.understanding
-    found: Json = {"language": str(heard.language), "intent": [heard.leading]}
+    best = heard.intent[heard.leading]
+    found: Json = {"language": str(heard.language), "intent": sorted(name for name, p in heard.intent.items() if p > best - _TIED)}
     if heard.sentiment.label != "neutral":
         found["sentiment"] = heard.sentiment.label
     if state.wishes:

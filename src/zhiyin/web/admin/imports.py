@@ -7,20 +7,26 @@ import csv
 import io
 import json
 import secrets
+from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import AfterValidator, Field, StringConstraints
 
-from zhiyin.catalog.intake import MOST_FAULTS, Format, Intake, RowFault, read_items
+from zhiyin.catalog.events import LogReport, read_keyed
+from zhiyin.catalog.events_report import FATES
+from zhiyin.catalog.intake import MOST_FAULTS, Format, Intake, RowFault, as_file, printable, read_items, short_row
+from zhiyin.catalog.read import BadRow, read_rows
 from zhiyin.errors import CatalogError, UnreadableFile
 from zhiyin.ports import Records
 from zhiyin.web.asked import Yes
 from zhiyin.web.bodies import Body, Id
 from zhiyin.web.callers import Admin
 from zhiyin.web.cursors import Cursors
+from zhiyin.web.event_files import keep_log
 from zhiyin.web.idempotency import Once
 from zhiyin.web.problems import invalid, missing
 from zhiyin.web.service import Here, Service
@@ -30,9 +36,23 @@ router = APIRouter(route_class=Once)
 KIND = "import"
 KEPT = 100
 """Imports that are remembered; of more, the latest."""
+_REMEMBERED = timedelta(days=90)  # rows with errors may name users
 MOST_ROWS = 20_000
 _AT_ONCE = 1000  # items that are kept and served in one step
 _LAST = 10**14  # milliseconds: keys count down, so that the latest import comes first
+_FIELDS = {
+    "type": "type",
+    "user": "user_id",
+    "item": "item_ids",
+    "unknown_item": "item_ids",
+    "time": "time",
+    "before": "time",
+    "future": "time",
+    "value": "value",
+    "scale": "value",
+    "negative": "value",
+}
+_FIELD_OF = {FATES[code][1]: field for code, field in _FIELDS.items()}  # what is said of a row -> the field that it is said of
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -58,15 +78,15 @@ class ImportBody(Body):
 async def import_text(service: Here, who: Admin, body: ImportBody) -> Json:
     """Read a text and keep its good rows, or with `dry_run` only say what would be kept. Items take the place of those of their ids."""
     try:
-        told = await _items(service, body)
+        told = await (_items if body.kind == "items" else _events)(service, body)
     except (UnreadableFile, CatalogError) as error:
-        raise invalid("text", _without_path(str(error))) from None
+        raise invalid("text", printable(_without_path(str(error)))) from None
     if body.dry_run:
         return {"import_id": None, **told, "dry_run": True}
     now = service.clock()
     key = f"{_LAST - int(now.timestamp() * 1000):014d}-{secrets.token_hex(4)}"
     about = {"name": body.name, "kind": body.kind, "format": body.format, "time": now.isoformat(timespec="seconds"), "by": who.key or who.kind}
-    await service.records.put(KIND, key, json.dumps({**about, **told}, ensure_ascii=False))
+    await service.records.put(KIND, key, json.dumps({**about, **told}, ensure_ascii=False), expires=now + _REMEMBERED)
     await _forget_oldest(service.records)
     return {"import_id": key, **about, **told, "dry_run": False}
 
@@ -112,6 +132,46 @@ async def _items(service: Service, body: ImportBody) -> Json:
         for start in range(0, len(items), _AT_ONCE):
             await service.items.put(items[start : start + _AT_ONCE])
     return _told(intake, {"new": len(intake.items) - replaced, "replaced": replaced})
+
+
+async def _events(service: Service, body: ImportBody) -> Json:
+    """Events as `zhiyin import events` keeps them: once each, however often a file is sent."""
+    ids, now = [item.id for item in service.app.catalog.items], service.clock().timestamp()
+    intake = Intake()
+    with as_file(body.text, body.format) as path:
+        log, _, report = await asyncio.to_thread(read_keyed, [path], ids, now=now)
+        _check_size(report.rows)
+        kept = await keep_log(service.app.stores, log, report, dry=body.dry_run)
+        for fault in await asyncio.to_thread(_rejected, report):
+            intake.fault(fault)
+    for bad in kept.bad:
+        field, _, reason = bad.reason.partition(": ")
+        intake.fault(RowFault(line=bad.line, field=field, message=printable(reason), row=short_row(bad.row)))
+    for name, count in kept.left_out.items():
+        intake.fault(RowFault(line=0, field=name, message=f"{count:,} values say nothing that an event can hold; the events are kept without them", row="", kept=True))
+    if not body.dry_run:
+        for user in kept.users:
+            service.app.engine.refresh(user)
+        service.learner.learn(kept.users)
+        await asyncio.gather(*(service.changes.tasted(user) for user in kept.users))
+    rejected = {(file, line) for file, line in zip(report.rejected.file.tolist(), report.rejected.line.tolist(), strict=True)} | {(bad.file, bad.line) for bad in kept.bad}
+    intake.rows, intake.rejected, accepted = report.rows, len(rejected), len(log) - len(kept.bad)
+    counts: Json = {"new": kept.new, "known": kept.known} if not body.dry_run else {}
+    return {
+        **_told(intake, counts),
+        "accepted": accepted,
+        "remarks": [printable(trouble.text.replace(path.name, body.name)) for trouble in report.troubles if trouble.fate != "dropped"],
+    }
+
+
+def _rejected(report: LogReport) -> Iterator[RowFault]:
+    """The rows of which no event could be read, as they stand in the text."""
+    for path, reasons in report.rejected.by_file():
+        for line, row in read_rows(path):
+            if line in reasons:
+                bad = isinstance(row, BadRow)
+                reason = row.reason if isinstance(row, BadRow) else reasons[line]
+                yield RowFault(line=line, field="row" if bad else _FIELD_OF.get(reason, "event"), message=reason, row=row.row if isinstance(row, BadRow) else short_row(row))
 
 
 def _check_size(rows: int) -> None:
