@@ -100,6 +100,13 @@ async def test_a_turn_that_nobody_reads_any_longer_is_stopped_after_the_patience
     assert [d for _, d in await read(running)][-3:] == ['{"type":"text-end","id":"t"}', '{"type":"abort"}', "[DONE]"]
 
 
+async def test_a_turn_that_takes_longer_to_begin_than_the_patience_is_not_stopped_for_want_of_readers() -> None:
+    running = await begun(Turns(patience=0.05), Talk("a", pause=0.01, busy=0.2))
+    for _ in range(3):  # rounds of the event loop until a request reads what it began
+        await asyncio.sleep(0)
+    assert (await running.whole())["reply"] == "a"
+
+
 async def test_a_reader_who_comes_back_in_time_keeps_the_turn_going() -> None:
     talk = Talk(*"abcdefghij", pause=0.03)
     running = await begun(Turns(patience=0.15), talk)

@@ -43,6 +43,9 @@ class Running:
         """Begin; `first_cards` is called soon after they are out, and at the end: if the turn ends that soon, only then. `over` is called at the end."""
         self._task = asyncio.create_task(self._drain(parts, first_cards), name=f"turn {self.told.turn}")
         self._task.add_done_callback(lambda task: self._over(task, first_cards, over))
+
+    def expect_readers(self) -> None:
+        """From now on it is stopped where nobody reads it for the patience: whoever began it has it, and begins to read or never will."""
         self._wait_for_readers()
 
     def stop(self) -> None:

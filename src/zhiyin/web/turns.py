@@ -65,7 +65,10 @@ class Turns:
                 making.cancel()
         running = self._running[told.session] = Running(told, patience=self._patience)
         running.start(parts(), first_cards=leave, over=lambda r: self._over(r, over))
-        await running.begun.wait()
+        try:
+            await running.begun.wait()  # for however long that takes where there is much to do
+        finally:
+            running.expect_readers()
         if running.error is not None and told.understood is None:
             raise running.error
         return running
