@@ -172,6 +172,13 @@ async def test_nobody_waits_for_a_redis_that_says_nothing(redis: PrivateRedis) -
     await limiter.close()
 
 
+async def test_a_thousand_questions_at_once_are_no_outage(redis: PrivateRedis) -> None:
+    link = patient(redis, patience=10.0)
+    assert await asyncio.gather(*(link.run("return ARGV[1]", (), (n,)) for n in range(1000))) == [str(n) for n in range(1000)]
+    assert link.up
+    await link.close()
+
+
 async def test_a_server_that_was_started_again_is_used_at_once(redis: PrivateRedis) -> None:
     link = patient(redis)
     assert await asyncio.gather(*(link.run("return 7", (), ()) for _ in range(5))) == [7] * 5

@@ -21,6 +21,7 @@ from zhiyin.errors import SettingError
 PREFIX = "zhiyin:"
 Reply: TypeAlias = int | str | list[str] | list[int | str]
 _TROUBLE = (RedisError, OSError, TimeoutError)
+_AT_ONCE = 64  # questions; redis-py refuses more than a hundred connections, and a batch of a thousand events asks a thousand times
 _SPINS = 8  # turns of the event loop that a late look still gives a reply that is here already
 _SILENCE = 5.0  # seconds after which a quiet subscription is asked whether it stands
 _HINT = "Write redis://HOST:PORT/DB, such as redis://127.0.0.1:6379/0; leave it empty for none"
@@ -58,6 +59,7 @@ class Link:
         self._client: Redis = Redis.from_url(
             url, decode_responses=True, encoding_errors="surrogatepass", protocol=2, retry=Retry(NoBackoff(), 0), socket_connect_timeout=1.0, socket_timeout=None, driver_info=None
         )
+        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._scripts: dict[str, str] = {}  # text -> its sum, of those that this server has
         self._away = False
         self._closed = False
@@ -72,6 +74,10 @@ class Link:
         """What a Lua script returns (never nil); None where Redis is away. It may have run all the same. `mending` asks also while Redis counts as away."""
         if self._closed or (self._away and not mending):
             return None
+        async with self._slots:  # who waits for its turn is not kept waiting by Redis: the clock starts after it
+            return None if self._closed or (self._away and not mending) else await self._in_time(script, keys, arguments)
+
+    async def _in_time(self, script: str, keys: Sequence[str], arguments: Sequence[str | int | float]) -> Reply | None:
         asked = asyncio.create_task(self._asked(script, keys, arguments))
         try:
             await asyncio.wait({asked}, timeout=self.patience)
