@@ -43,6 +43,22 @@ def kept(zhiyin: Command, user: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
+def remembered() -> list[dict[str, object]]:
+    """The earlier imports that the operator's page lists."""
+    import asyncio
+
+    from zhiyin.backends import open_stores
+    from zhiyin.settings import read_settings
+
+    async def read() -> list[dict[str, object]]:
+        stores = open_stores(read_settings())
+        found = [json.loads(record.value or "{}") for record in await stores.records.page("import")]
+        await stores.log.close()
+        return found
+
+    return asyncio.run(read())
+
+
 # --- events ---
 
 
@@ -108,6 +124,9 @@ def test_rows_that_cannot_be_kept_are_counted_and_written_with_line_and_reason(z
     assert rejected[6].startswith("quantity: ")
     assert "1 cells of quantity are left out" in out
     assert [e["item"] for e in kept(zhiyin, "ann")] == ["lamp-1", "lamp-3"]
+    (told,) = remembered()
+    assert (told["name"], told["kind"], told["rows"], told["accepted"], told["rejected"], told["new"]) == ("shop.csv", "events", 5, 2, 3, 2)
+    assert {e["line"] for e in told["errors"]} == {3, 4, 6}
     status, _, complaint = zhiyin("import", "events", file, "--on-error", "stop", "--store", "memory:")
     assert (status, "line 3" in complaint) == (4, True)
 

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from zhiyin.catalog.clean import Report, clean_rows
 from zhiyin.catalog.events import LogReport, log_folder, read_keyed, write_log
 from zhiyin.catalog.events_copies import Keys
 from zhiyin.catalog.infer import infer_catalog
+from zhiyin.catalog.intake import MOST_FAULTS
 from zhiyin.catalog.load import merge_items
 from zhiyin.catalog.orders import Orders
 from zhiyin.catalog.pack import find_pack, read_pack
@@ -32,8 +34,9 @@ from zhiyin.interactions import KINDS, Interactions
 from zhiyin.settings import Settings
 from zhiyin.stores.places import masked
 from zhiyin.types import Item
+from zhiyin.web.admin.imports import remember
 from zhiyin.web.changes import TASTE
-from zhiyin.web.event_files import Kept, keep_log
+from zhiyin.web.event_files import BadEvent, Kept, keep_log
 from zhiyin.web.money import CURRENCIES
 
 
@@ -96,6 +99,7 @@ async def _into_store(files: list[Path], settings: Settings, *, errors: Path | N
             kept = await keep_log(stores, log, report, rows=rows, progress=lambda done: bar.update(task, completed=done), dry=dry_run)
         status = _judged(files, log, report, errors=errors, dry_run=dry_run, kept=kept, rows=rows)
         if not dry_run:
+            await remember(stores.records, datetime.now(UTC), _told(files, log, report, kept, rows))
             if settings.redis:
                 await asyncio.gather(*(bus.publish(TASTE, f"import:{user}") for user in kept.users))
             if kept.new or kept.known:
@@ -122,13 +126,35 @@ def _judged(files: list[Path], log: Interactions, report: LogReport, *, errors: 
         print(f"{len(bad):,} rows cannot be kept; first: line {bad[0].line} of {files[bad[0].file].name}: {bad[0].reason}")
     if (report.dropped or bad) and not dry_run:
         rejects = errors or files[0].with_suffix(".errors.jsonl")
-        more = ({"file": files[b.file].name, "line": b.line, "reason": b.reason, "row": json.dumps(b.row, ensure_ascii=False, default=str)[:200]} for b in bad)
-        _write(rejects, [*_rejected_rows(report, rows), *more])
+        _write(rejects, [*_rejected_rows(report, rows), *_bad_rows(files, bad)])
         print(f"rejected rows: {rejects}")
     if len(log) <= len(bad):
         _say(f"nothing was stored: no event of {', '.join(map(str, files))} is of use ({report.rows:,} rows)" + _why_none(report, files))
         return 1
     return 3 if report.dropped or bad else 0
+
+
+def _bad_rows(files: list[Path], bad: Sequence[BadEvent]) -> Iterator[dict[str, object]]:
+    for one in bad:
+        yield {"file": files[one.file].name, "line": one.line, "reason": one.reason, "row": json.dumps(one.row, ensure_ascii=False, default=str)[:200]}
+
+
+def _told(files: list[Path], log: Interactions, report: LogReport, kept: Kept, rows: Rows) -> dict[str, object]:
+    """What came of an import, as the operator's page lists it."""
+    rejected = [*islice(_rejected_rows(report, rows), MOST_FAULTS), *_bad_rows(files, kept.bad)]
+    return {
+        "name": files[0].name if len(files) == 1 else f"{files[0].name} + {len(files) - 1}",
+        "kind": "events",
+        "format": files[0].suffix.lstrip("."),
+        "by": "command line",
+        "rows": report.rows,
+        "accepted": len(log) - len(kept.bad),
+        "rejected": report.dropped + len(kept.bad),
+        "new": kept.new,
+        "known": kept.known,
+        "errors": [{"line": row["line"], "field": "row", "message": row["reason"], "row": row["row"], "kept": False} for row in rejected[:MOST_FAULTS]],
+        "seen": len(rejected) < MOST_FAULTS,
+    }
 
 
 def _named(settings: Settings) -> str:

@@ -9,7 +9,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -83,12 +83,17 @@ async def import_text(service: Here, who: Admin, body: ImportBody) -> Json:
         raise invalid("text", printable(_without_path(str(error)))) from None
     if body.dry_run:
         return {"import_id": None, **told, "dry_run": True}
-    now = service.clock()
+    kept = {"name": body.name, "kind": body.kind, "format": body.format, "by": who.key or who.kind, **told}
+    return {**await remember(service.records, service.clock(), kept), "dry_run": False}
+
+
+async def remember(records: Records, now: datetime, told: Json) -> Json:
+    """Keep what came of an import, for the list of earlier ones; the same with its id and time."""
     key = f"{_LAST - int(now.timestamp() * 1000):014d}-{secrets.token_hex(4)}"
-    about = {"name": body.name, "kind": body.kind, "format": body.format, "time": now.isoformat(timespec="seconds"), "by": who.key or who.kind}
-    await service.records.put(KIND, key, json.dumps({**about, **told}, ensure_ascii=False), expires=now + _REMEMBERED)
-    await _forget_oldest(service.records)
-    return {"import_id": key, **about, **told, "dry_run": False}
+    kept = {**told, "time": now.isoformat(timespec="seconds")}
+    await records.put(KIND, key, json.dumps(kept, ensure_ascii=False), expires=now + _REMEMBERED)
+    await _forget_oldest(records)
+    return {"import_id": key, **kept}
 
 
 @router.get("/v1/admin/imports")
