@@ -104,5 +104,5 @@ def test_what_came_of_calls_is_counted_from_the_log(house, client) -> None:
     time = house.clock()
     heard = Heard(turn=Turn(session=SessionId("s"), user=UserId("u"), text="a lamp", time=time), understanding=Understanding(language=Language.EN, intent={"recommend": 1.0}))
     calls = tuple(Call(purpose="speak", prompt="", outcome=outcome) for outcome in ("ok", "ok", "model_slow"))
-    house.run(house.store.append, SessionId("s"), UserId("u"), heard, Said(act="chat", text="", calls=calls, time=time))
+    house.run(house.store.append, SessionId("s"), UserId("u"), heard, Said(act="chat", text="Well.", calls=calls, time=time))
     assert client.get("/v1/admin/model").json()["calls"] == {"ok": 2, "model_slow": 1}

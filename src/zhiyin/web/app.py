@@ -18,6 +18,7 @@ from zhiyin.errors import ZhiyinError
 from zhiyin.settings import Settings
 from zhiyin.web import asides, chat, events, feedback, health, items, openai, recommend, sessions, users, visitors
 from zhiyin.web.admin.routes import router as admin
+from zhiyin.web.admin.tally import Tally
 from zhiyin.web.border import Border
 from zhiyin.web.door import Door
 from zhiyin.web.pages import STATIC, page_routes
@@ -55,7 +56,7 @@ def create_app(settings: Settings, opener: Callable[[], AbstractAsyncContextMana
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         async with opener() as service:
             app.state.service = service
-            async with aclosing(door):
+            async with aclosing(door), aclosing(Tally()) as app.state.tally:
                 yield
 
     app = FastAPI(title="Zhiyin 知音", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, dependencies=[Depends(strict)], responses=PROBLEMS)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from zhiyin.errors import ControlError
 from zhiyin.history import exchanges
 from zhiyin.types import SessionId, UserId
+from zhiyin.web.admin.tally import Counted
 from zhiyin.web.answering import EventStream, answer, begin, wants_stream
 from zhiyin.web.belonging import owner_of
 from zhiyin.web.bodies import Id
@@ -52,11 +53,12 @@ async def get_session(service: Here, who: Who, session_id: Id, user: ForUser = N
 
 
 @router.delete("/v1/sessions/{session_id}", status_code=204)
-async def delete_session(service: Here, who: Who, session_id: Id, user: ForUser = None) -> None:
+async def delete_session(*, service: Here, who: Who, counted: Counted, session_id: Id, user: ForUser = None) -> None:
     """Forget a session, and that only; what it taught of the user's taste goes with it."""
     owner = await owner_of(service, who, session_id, user)
     await service.turns.forget(SessionId(session_id))
     await service.archive.drop(SessionId(session_id))
+    counted.doubt(owner)
     service.app.engine.refresh(owner)
     await service.changes.tasted(owner)
 

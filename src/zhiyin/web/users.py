@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from zhiyin.types import UserId
+from zhiyin.web.admin.tally import Counted
 from zhiyin.web.asked import Yes
 from zhiyin.web.bodies import Body, Id
 from zhiyin.web.callers import Caller, Who
@@ -63,12 +64,13 @@ async def export_user(service: Here, who: Who, user_id: Id) -> StreamingResponse
 
 
 @router.delete("/v1/users/{user_id}")
-async def erase_user(*, service: Here, who: Who, seen: Seen, user_id: Id) -> Json:
+async def erase_user(*, service: Here, who: Who, seen: Seen, counted: Counted, user_id: Id) -> Json:
     """Erase everything of a user; how much went, store by store: events of the log, documents beside it, turns still at hand here."""
     user = user_of(who, user_id)
     live = await service.turns.forget_user(user)
     log, records = await erase(service.app.stores, user, elsewhere=_ELSEWHERE)
     seen.forget(user)
+    counted.doubt(user)
     service.app.engine.refresh(user)
     await service.changes.tasted(user)
     return {"erased": {"log": log, "records": records, "live": live}}

@@ -40,6 +40,7 @@ async def get_model(service: Here, counted: Counted) -> Json:
         "hours": _HOURS,
         "calls": counts.calls(),
         "truncated": counts.truncated,
+        "reading": counts.reading,
     }
 
 

@@ -49,6 +49,7 @@ def _summed(counts: Counts, since: datetime, until: datetime, step: int) -> Json
         "totals": {**_totals(rows), "calls": Counts(rows=rows, outcomes=counts.outcomes, truncated=False).calls()},
         "buckets": buckets,
         "truncated": counts.truncated,
+        "reading": counts.reading,
     }
 
 

@@ -1,6 +1,6 @@
-"""The log in columns, for counting: read once from where a window begins, and from then on only what is new.
+"""The log in columns, for counting: read once, the newest first, and from then on only what is new.
 
-The columns hold times and codes, no texts and no items. They are read afresh every ten minutes, so that what was erased is not counted for longer.
+The columns hold times and codes, no texts and no items. Who asks while they are still being read gets what was read so far, and is told so.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,28 +19,34 @@ from starlette.requests import HTTPConnection
 
 from zhiyin.ports import Archive
 from zhiyin.records import Logged
-from zhiyin.types import Edited, Fed, Heard, Said, SessionId
+from zhiyin.types import Edited, Fed, Heard, Said, UserId
 from zhiyin.web.admin.marks import OF_REPLIES, marks_of
+from zhiyin.web.service import Here
 
 MOST = 200_000
 """Events of the log that are looked at; of more, the newest."""
+PATIENCE = 1.0
+"""Seconds that an answer waits for the log to be read."""
 TURN, REPLY, FEEDBACK = 0, 1, 2
 COUNTED = ("like", "dislike", "click", "purchase")
 """Kinds of feedback that are counted, FEEDBACK + their place."""
 BIT = {name: np.uint8(1 << place) for place, name in enumerate(OF_REPLIES)}
 _ROW = np.dtype([("time", "f8"), ("what", "u1"), ("session", "i4"), ("user", "i4"), ("marks", "u1"), ("outcomes", "i4"), ("cards", "f4"), ("total", "f4")])
-_PAGE = 1000
-_FRESH = timedelta(minutes=10)
+_PAGE = 500
+_SESSIONS = 1000  # of a user, that are compared with the log
+_DOUBTED = 100  # users that are, in one reading
+_FRESH = timedelta(days=1)
 Rows = NDArray[Any]  # Any: numpy has no types for columns with names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Rows of a window; `truncated` where the log holds more in it than was looked at."""
+    """Rows of a window; `truncated` where the log holds more in it than was looked at, `reading` where that is because it is still being read."""
 
     rows: Rows
     outcomes: Sequence[tuple[str, ...]]  # what `outcomes` of a row stands for
     truncated: bool
+    reading: bool = False
 
     def calls(self) -> dict[str, int]:
         """Calls of language models by what came of them."""
@@ -52,34 +58,42 @@ class Counts:
         return dict(found)
 
 
-@dataclass(slots=True, kw_only=True)
 class _Columns:
-    """What was read of the log, from a moment on up to a place."""
+    """What was read of the log: everything between two places."""
 
-    born: datetime
-    since: datetime
-    last: int
-    cut: bool = False
-    rows: Rows = field(default_factory=lambda: np.empty(0, dtype=_ROW))
-    sessions: dict[str, int] = field(default_factory=dict)
-    users: dict[str, int] = field(default_factory=dict)
-    outcomes: dict[tuple[str, ...], int] = field(default_factory=lambda: {(): 0})
-    unanswered: set[SessionId] = field(default_factory=set)  # sessions whose latest message has no reply yet
+    def __init__(self, born: datetime, place: int) -> None:
+        self.born = born
+        self.first = self.last = place  # what lies after `first`, up to `last`, was read
+        self.since: datetime | None = None  # from when on that is all there is
+        self.rows: Rows = np.empty(0, dtype=_ROW)
+        self.sessions: dict[str, int] = {}
+        self.users: dict[str, int] = {}
+        self.outcomes: dict[tuple[str, ...], int] = {(): 0}
 
-    def take(self, page: Sequence[Logged]) -> Rows:
+    def read(self, page: Sequence[Logged]) -> Rows:
         """The rows of some more events."""
         return np.array([row for logged in page if (row := self._row(logged)) is not None], dtype=_ROW)
+
+    def add(self, rows: Rows) -> None:
+        """Count these too."""
+        self.rows = np.concatenate((self.rows, rows))
+
+    def forget(self, user: UserId, alive: Sequence[str]) -> None:
+        """Count nothing of a user but what is of these sessions."""
+        if user in self.users:
+            own = self.rows["user"] == self.users[user]
+            there = np.isin(self.rows["session"], [self.sessions[one] for one in alive if one in self.sessions])
+            self.rows = self.rows[~own | there]
 
     def _row(self, logged: Logged) -> tuple[object, ...] | None:
         event = logged.event
         codes = (self.sessions.setdefault(logged.session, len(self.sessions)), self.users.setdefault(logged.user, len(self.users)))
         match event:
-            case Heard() | Edited():
-                self.unanswered.add(logged.session)
-                time = event.turn.time if isinstance(event, Heard) else event.time
-                return (time.timestamp(), TURN, *codes, 0, 0, np.nan, np.nan)
-            case Said() if logged.session in self.unanswered:  # not a list that was asked for without a conversation
-                self.unanswered.discard(logged.session)
+            case Heard():
+                return (event.turn.time.timestamp(), TURN, *codes, 0, 0, np.nan, np.nan)
+            case Edited():
+                return (event.time.timestamp(), TURN, *codes, 0, 0, np.nan, np.nan)
+            case Said() if event.text or event.latency_ms:  # not a list that was asked for without a conversation
                 marks = sum(int(BIT[name]) for name in marks_of(event))
                 outcomes = self.outcomes.setdefault(tuple(call.outcome for call in event.calls), len(self.outcomes))
                 return (event.time.timestamp(), REPLY, *codes, marks, outcomes, event.latency_ms.get("cards", np.nan), event.latency_ms.get("total", np.nan))
@@ -89,34 +103,74 @@ class _Columns:
 
 
 class Tally:
-    """The columns that one worker has read."""
+    """The columns that one worker has read. Close it before the store is closed."""
 
     def __init__(self) -> None:
-        self._one = asyncio.Lock()
         self._columns: _Columns | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._wanted = datetime.max.replace(tzinfo=UTC)
+        self._doubted: dict[UserId, None] = {}
+        self.following = False  # whether other workers tell of users who were erased
 
     async def since(self, archive: Archive, moment: datetime, now: datetime) -> Counts:
-        """What the log holds from a moment on. Decoding and counting are done in a thread, a page at a time."""
-        async with self._one:
-            columns = await self._read(archive, moment, now)
-            rows = columns.rows[columns.rows["time"] >= moment.timestamp()]
-            return Counts(rows=rows, outcomes=tuple(columns.outcomes), truncated=columns.cut)
+        """What the log holds from a moment on, as far as it is read within `PATIENCE`; the reading goes on, and the next one who asks has more."""
+        task = self._reading
+        if task is None or task.done():
+            self._wanted = moment
+            task = self._reading = asyncio.create_task(self._read(archive, now), name="tally")
+        else:
+            self._wanted = min(self._wanted, moment)
+        await asyncio.wait({task}, timeout=PATIENCE)
+        if task.done() and not task.cancelled():
+            task.result()  # raises what the store raised
+        columns = self._columns
+        if columns is None:
+            return Counts(rows=np.empty(0, dtype=_ROW), outcomes=((),), truncated=not task.done(), reading=not task.done())
+        short = not task.done() or columns.since is None or moment < columns.since
+        return Counts(rows=columns.rows[columns.rows["time"] >= moment.timestamp()], outcomes=tuple(columns.outcomes), truncated=short, reading=not task.done())
 
-    async def _read(self, archive: Archive, moment: datetime, now: datetime) -> _Columns:
+    def doubt(self, user: UserId) -> None:
+        """Look again, at the next reading, which sessions of a user there are: some may have been erased."""
+        self._doubted[user] = None
+
+    async def aclose(self) -> None:
+        """Read no more."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _read(self, archive: Archive, now: datetime) -> None:
+        """Everything that is new, then backwards to the earliest moment that is wanted; another one may be wanted meanwhile."""
         tail = await archive.tail(limit=1, newest=True)
         newest = tail[-1].place if tail else 0
         columns = self._columns
-        if columns is None or now - columns.born > _FRESH or newest < columns.last or moment < columns.since:
-            start = await _place_before(archive, moment, newest)
-            columns = _Columns(born=now, since=moment, last=max(start, newest - MOST), cut=start < newest - MOST)
-        self._columns = None  # a reading that is stopped in the middle is begun again
-        pages = [columns.rows]
+        if columns is None or now - columns.born > _FRESH or len(columns.rows) > 2 * MOST:
+            columns = self._columns = _Columns(now, newest)
         while page := await archive.tail(after=columns.last, limit=_PAGE):
-            pages.append(await asyncio.to_thread(columns.take, page))
+            columns.add(await asyncio.to_thread(columns.read, page))
             columns.last = page[-1].place
-        columns.rows = np.concatenate(pages)
-        self._columns = columns
-        return columns
+        await self._look_again(archive, columns)
+        floor = max(0, newest - MOST)
+        while columns.since is None or (self._wanted < columns.since and columns.first > floor):
+            moment = self._wanted
+            start = await _place_before(archive, moment, newest)
+            await self._read_back(archive, columns, max(start, floor))
+            columns.since = moment if columns.first <= start else await _kept_after(archive, columns.first, now)
+
+    @staticmethod
+    async def _read_back(archive: Archive, columns: _Columns, start: int) -> None:
+        while columns.first > start:
+            begin = max(columns.first - _PAGE, start)
+            page = [logged for logged in await archive.tail(after=begin, limit=_PAGE) if logged.place <= columns.first]
+            columns.add(await asyncio.to_thread(columns.read, page))
+            columns.first = begin
+
+    async def _look_again(self, archive: Archive, columns: _Columns) -> None:
+        for user in list(self._doubted)[:_DOUBTED]:
+            alive = await archive.conversations(user=user, limit=_SESSIONS)
+            if len(alive) < _SESSIONS:
+                columns.forget(user, [one.session for one in alive])
+            self._doubted.pop(user, None)
 
 
 async def _place_before(archive: Archive, moment: datetime, newest: int) -> int:
@@ -132,11 +186,19 @@ async def _place_before(archive: Archive, moment: datetime, newest: int) -> int:
     return low
 
 
-def tally(request: HTTPConnection) -> Tally:
+async def _kept_after(archive: Archive, place: int, now: datetime) -> datetime:
+    found = await archive.tail(after=place, limit=1)
+    return found[0].kept if found else now
+
+
+def tally(request: HTTPConnection, service: Here) -> Tally:
     """The dependency: the columns that this worker has read."""
-    found = getattr(request.app.state, "tally", None)
+    found = request.app.state.tally
     if not isinstance(found, Tally):
-        found = request.app.state.tally = Tally()
+        raise TypeError("the application was not started: nothing is counted")
+    if not found.following:
+        service.changes.on_taste(found.doubt)
+        found.following = True
     return found
 
 
