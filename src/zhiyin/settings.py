@@ -66,7 +66,7 @@ class HttpSettings(BaseModel):
     body_limit: int = Field(2_000_000, ge=1000, description="bytes of the longest body")
     in_flight: int = Field(512, ge=1, description="requests at once; more are turned away")
     waiting: int = Field(12, ge=0, description="turns that may wait for the processor; more are turned away")
-    wait_seconds: float = Field(0.2, gt=0.0, description="the longest that a turn should have to wait for the processor; who would wait longer is turned away")
+    wait_seconds: float = Field(1.0, gt=0.0, description="the longest that a turn should have to wait for the processor; who would wait longer is turned away")
     turns: int = Field(60, ge=0, description="turns a minute of one visitor or user")
     requests: int = Field(600, ge=0, description="requests a minute of one visitor")
     address_requests: int = Field(3000, ge=0, description="requests a minute of browsers behind one address")

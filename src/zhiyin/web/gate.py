@@ -13,7 +13,8 @@ from zhiyin.web.problems import Problem
 
 _BREATHS = 6  # of the event loop between two turns: a new connection is accepted, read and answered in five
 _RETRY = 1.0  # seconds; the line is short, so it moves on soon
-_BURST = 1.0  # seconds
+_BURST = 1.0  # seconds of a line; one that stands for longer
+_STANDING = 0.1  # is held to this part of the patience
 _LATEST = 0.1  # the weight of the latest turn in the mean
 
 
@@ -22,7 +23,7 @@ class Gate:
 
     Without it, a hundred turns begun at once all end late, and a rejection waits behind them.
     At most `waiting` stand in line, and no more than would be inside within `patience` seconds, going by how long turns took lately; one may always wait.
-    Where the line has not been empty for a second it is no burst that passes: then it is held to half of that, for what is computed a second is the same and all are answered sooner.
+    Where the line has not been empty for a second it is no burst that passes: then it is held to a tenth of that, for what is computed a second is the same and all are answered sooner.
     """
 
     def __init__(self, waiting: int, *, patience: float = float("inf"), clock: Callable[[], float] = time.perf_counter) -> None:
@@ -42,7 +43,7 @@ class Gate:
         before = self._in_line + self._line.locked()
         if before <= 1 or before > self._most:
             return before > self._most
-        patience = self._patience / 2 if self._clock() - self._empty > _BURST else self._patience
+        patience = _STANDING * self._patience if self._clock() - self._empty > _BURST else self._patience
         return before * self._mean > patience
 
     @contextmanager
