@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
-STATIC = Path(__file__).parents[2] / "src" / "zhiyin" / "web" / "static"
+from fakes.running_server import STATIC, Server, SlowModel, Wire
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+@pytest.fixture(scope="session")
+def slow_model() -> Iterator[SlowModel]:
+    with SlowModel() as model:
+        yield model
 
 
-class Server:
-    """`zhiyin serve`, that can be killed and started again on its port with what it has stored."""
+@pytest.fixture(scope="session")
+def slow_server(tmp_path_factory: pytest.TempPathFactory, slow_model: SlowModel) -> Iterator[Server]:
+    """A server with that model."""
+    if not (STATIC / "index.html").is_file():
+        pytest.skip("the pages are not built: make page")
+    running = Server(tmp_path_factory.mktemp("slow"), **slow_model.settings)
+    yield running
+    running.kill()
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self.address = f"http://127.0.0.1:{self.port}"
-        self.start()
 
-    def start(self) -> None:
-        command = [sys.executable, "-m", "zhiyin", "serve", "--domain", "phones", "--port", str(self.port), "--store", f"sqlite:///{self.folder / 'log.db'}"]
-        self.log = (self.folder / "server.log").open("ab")
-        unhurried = {**os.environ, "ZHIYIN_HTTP__TURNS": "0", "ZHIYIN_HTTP__REQUESTS": "0"}  # nobody else says two hundred things in a minute
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=unhurried)
-        for _ in range(400):
-            try:
-                urllib.request.urlopen(f"{self.address}/readyz", timeout=2).close()
-            except OSError:
-                assert self.process.poll() is None, (self.folder / "server.log").read_text()[-2000:]
-                time.sleep(0.1)
-            else:
-                return
-        raise AssertionError("the server did not get ready")
+@pytest.fixture
+def slow(slow_server: Server, slow_model: SlowModel) -> Iterator[Server]:
+    """The same, held after the first sentence of what it says: `slow_model.go_on()` lets it speak."""
+    slow_model.hold()
+    yield slow_server
+    slow_model.go_on()
 
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
+
+@pytest.fixture
+def wire_to() -> Iterator[Callable[[int], Wire]]:
+    """Lays a wire to a port of this machine."""
+    laid: list[Wire] = []
+
+    def lay(port: int) -> Wire:
+        laid.append(Wire(port))
+        return laid[-1]
+
+    yield lay
+    for wire in laid:
+        wire.listening.close()
+        wire.cut()
 
 
 @pytest.fixture(scope="session")
@@ -79,14 +76,16 @@ def visit(chromium, server):
     """Opens the page as a new visitor: `visit("zh-CN", theme="dark", width=390)`; anything in the console fails the test."""
     contexts, complaints = [], []
 
-    def open_page(locale: str = "en-US", *, theme: str = "light", width: int = 1200, noisy: bool = False):
-        context = chromium.new_context(viewport={"width": width, "height": 860}, locale=locale, color_scheme=theme)
+    def open_page(locale: str = "en-US", *, theme: str = "light", width: int = 1200, noisy: bool = False, at: str = "", before: str = "", **options):
+        context = chromium.new_context(viewport={"width": width, "height": 860}, locale=locale, color_scheme=theme, **options)
+        if before:
+            context.add_init_script(before)
         contexts.append(context)
         page = context.new_page()
         if not noisy:
             page.on("console", lambda m: complaints.append(m.text) if m.type in {"error", "warning"} else None)
         page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.goto(server.address)
+        page.goto(at or server.address)
         page.locator(".openers button").first.wait_for()
         return page
 

@@ -49,6 +49,8 @@ class FakeServer:
     room: int = 4096  # words; more are refused
     says: Callable[[str], str] = lambda _: "Rain is water that falls."
     thinks: str = ""  # as `reasoning_content`, before the answer
+    held: int | None = None  # sentences, after which the others wait for `go_on`
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
     whole: bool = False  # all pieces at once, when the last is made
     tops: tuple[tuple[str, float], ...] = ((" A", -0.3), ("B", -1.5), ("a", -2.0))
     seen: list[Body] = field(default_factory=list)
@@ -155,6 +157,8 @@ class FakeServer:
             if not self.whole:
                 await asyncio.sleep(0.002)
             yield _delta({"content": piece}, self._logprobs(body) if place == 0 else None)
+            if self.held is not None and len(re.findall(r"\.\s", "".join(pieces[: place + 1]))) >= self.held:
+                await self.go_on.wait()
             if self.mode in {Mode.BREAKS, Mode.ENDS} and place == 1:
                 return
         yield _delta({}, finish="stop")

@@ -18,7 +18,7 @@ export function App({ chat, root }: { chat: Chat; root: HTMLElement }) {
   const w = chat.words.value;
   const lang = chat.look.lang.value;
   const noModel = chat.greeting.value?.notices.find((notice) => notice.code === "no_model");
-  const close = (): void => open("");
+  const shut = (which: Panel) => (): void => open((now) => (now === which ? "" : now)); // a dialog tells that it closed after the next one may be open
   useEffect(() => chat.look.apply(root), []);
   useEffect(() => void chat.greet(), [lang]);
   useEffect(() => {
@@ -37,7 +37,7 @@ export function App({ chat, root }: { chat: Chat; root: HTMLElement }) {
   }, []);
   const field = (): void => box.current?.querySelector("textarea")?.focus();
   const fresh = (): void => {
-    close();
+    open("");
     chat.fresh();
     field();
   };
@@ -45,7 +45,7 @@ export function App({ chat, root }: { chat: Chat; root: HTMLElement }) {
     <>
       <button type="button" class="new" onClick={fresh}><Icon sign="add" /> {w.fresh}</button>
       <h2>{w.history}</h2>
-      <div class="past"><History chat={chat} chosen={close} /></div>
+      <div class="past"><History chat={chat} chosen={() => open("")} /></div>
       <div class="last">
         <button type="button" class="entry" onClick={() => open("me")}><Icon sign="person" /> {w.me}</button>
         <button type="button" class="entry" onClick={() => open("settings")}><Icon sign="look" /> {w.settings}</button>
@@ -76,10 +76,10 @@ export function App({ chat, root }: { chat: Chat; root: HTMLElement }) {
       </main>
       </div>
       <p class="sr" role="status" aria-live="polite" lang={chat.view.value.turns.at(-1)?.language}>{chat.told.value}</p>
-      {panel === "menu" ? <Dialog title={w.menu} closing={w.close} close={close} kind="drawer">{menu}</Dialog> : null}
-      {panel === "me" ? <Me chat={chat} close={close} /> : null}
-      {panel === "settings" ? <Settings chat={chat} close={close} /> : null}
-      {panel === "compare" ? <Compare chat={chat} close={close} /> : null}
+      {panel === "menu" ? <Dialog title={w.menu} closing={w.close} close={shut("menu")} kind="drawer">{menu}</Dialog> : null}
+      {panel === "me" ? <Me chat={chat} close={shut("me")} /> : null}
+      {panel === "settings" ? <Settings chat={chat} close={shut("settings")} /> : null}
+      {panel === "compare" ? <Compare chat={chat} close={shut("compare")} /> : null}
     </div>
   );
 }

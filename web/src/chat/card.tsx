@@ -31,7 +31,7 @@ export const CardView = memo(function CardView({ chat, turn, card, place, opinio
   const facts = factsOf(card, lang);
   return (
     <li class={`card${opinion === "dislike" || opinion === "skip" ? " gone" : ""}`} data-item={card.id}>
-      <Drawing title={card.title} kind={kindOf(card)} colour={colourOf(card)} />
+      <Drawing title={card.title} kind={kindOf(card)} colour={colourOf(card)} name={name} />
       <div class="body">
         <h3>
           <span class="place" aria-hidden="true">{place}</span>
@@ -85,13 +85,18 @@ function Why({ card, facts, lang, w, open }: { card: Card; facts: Facts; lang: L
       <ul>
         {card.reasons.map((reason) => (
           <li key={reason.text} class={reason.kind}>
-            {reason.text} <small>{reason.kind === "wish" ? null : <><span class="kind">{label(reason)}</span> </>}<span class="basis" title={w.basis}>{reason.evidence.field}{reason.evidence.value === null ? "" : ` = ${valueText(reason.evidence.value, lang)}`}</span></small>
+            {reason.text} <small>{reason.kind === "wish" ? null : <><span class="kind">{label(reason)}</span> </>}{basis(reason, lang) ? <span class="basis" title={w.basis}>{basis(reason, lang)}</span> : null}</small>
           </li>
         ))}
         {facts.rest.length ? <li class="rest">{facts.rest.join(" · ")}</li> : null}
       </ul>
     </details>
   );
+}
+
+/** What a reason rests on, in words; the row's own names only where the service has none. */
+function basis({ evidence }: Reason, lang: Lang): string {
+  return evidence.text?.[lang] ?? [evidence.field, valueText(evidence.value, lang)].filter(Boolean).join(lang === "zh" ? "：" : ": ");
 }
 
 /** One function for all, so that it is called when the element comes, not with every drawing. */

@@ -12,9 +12,15 @@ const LONGEST = 4000;
 function Wishes({ chat }: { chat: Chat }) {
   const w = chat.words.value;
   const { chips, wishes } = chat.view.value;
+  const row = useRef<HTMLDivElement>(null);
+  const names = chips.map((chip) => chip.constraint).join();
+  useEffect(() => { // where they stand in one row, the newest is in sight
+    const newest = row.current?.querySelector<HTMLElement>(".chip:last-of-type");
+    if (row.current && newest) row.current.scrollLeft = newest.offsetLeft + newest.offsetWidth - row.current.clientWidth + 24;
+  }, [names]);
   if (!chips.length) return null;
   return (
-    <div class="wishes" role="group" aria-label={w.wishes}>
+    <div class="wishes" role="group" aria-label={w.wishes} ref={row}>
       {chips.map((chip) => <ChipView key={chip.constraint} chat={chat} chip={chip} wish={wishes.find((wish) => wish.id === chip.constraint)} />)}
       {chips.length > 1 ? <button type="button" class="pill quiet" onClick={() => void chat.clearChips()}>{w.clear}</button> : null}
     </div>

@@ -36,7 +36,7 @@ export function Log({ chat }: { chat: Chat }) {
   const settle = (): void => {
     const area = box.current;
     const last = area?.querySelector<HTMLElement>(".turn:last-of-type");
-    if (area && last && held.current && (latest?.items.length || !atEnd.current)) area.scrollTo({ top: last.offsetTop - 12, behavior: "instant" });
+    if (area && last && held.current) area.scrollTo({ top: last.offsetTop - 12, behavior: "instant" });
     else if (area && atEnd.current && latest?.items.length === 0) area.scrollTo({ top: area.scrollHeight, behavior: "instant" });
     look();
   };

@@ -9,6 +9,7 @@ import { zh } from "../words/zh";
 import { titleOf } from "./facts";
 import { type Letter, Outbox, type Outcome } from "./outbox";
 import { sentences } from "./said";
+import { type Address, Tabs } from "./tabs";
 import type { Card, Chip, Greeting, Offer, Opinion, Option, Question, Stored, Turn, Understood, Verdict, View, Wish } from "./types";
 import { begin, change, drop, EMPTY, fresh, judged, pressed, restored, take } from "./view";
 
@@ -42,25 +43,40 @@ export class Chat {
   /** Grows when the list of conversations may have changed. */
   readonly listed = signal(0);
   private readonly outbox: Outbox<Feedback>;
+  private readonly tabs: Tabs;
   private running: AbortController | null = null;
   private wake: (() => void) | null = null;
+  private started = false;
   private count = 0;
   private place = 0; // characters of the reply that screen readers were told
 
-  constructor(place: Place, readonly kept: Storage, readonly look: Look) {
+  /** `kept` is the browser's, `tab` what this tab alone keeps; a widget has no `address` of its own. */
+  constructor(place: Place, readonly kept: Storage, readonly look: Look, tab: Storage = kept, private readonly address?: Address) {
     this.api = new Api(place, kept);
     this.words = computed(() => (look.lang.value === "zh" ? zh : en));
-    this.session.value = kept.getItem("zhiyin.session") ?? "";
-    this.draft.value = kept.getItem("zhiyin.draft") ?? "";
-    this.draft.subscribe((text) => (text ? kept.setItem("zhiyin.draft", text) : kept.removeItem("zhiyin.draft")));
+    this.session.value = address?.read() || (kept.getItem("zhiyin.session") ?? "");
+    this.draft.value = tab.getItem("zhiyin.draft") ?? kept.getItem("zhiyin.draft") ?? "";
+    this.draft.subscribe((text) => [kept, tab].forEach((store) => store.setItem("zhiyin.draft", text)));
+    this.tabs = new Tabs(place.server, (session) => void this.elsewhere(session));
     this.outbox = new Outbox<Feedback>(kept, "zhiyin.feedback", (letter) => this.deliver(letter));
   }
 
   /** Everything that happens when a page opens: the greeting, the conversation of before, feedback that still waits. */
   async start(): Promise<void> {
+    if (this.started) return; // a widget that was closed and is opened again goes on
+    this.started = true;
     void this.greet();
     void this.outbox.flush();
+    this.address?.write(this.session.value, true);
+    this.address?.moved((session) => void (session ? this.open(session) : this.fresh()));
     if (this.session.value) await this.reopen();
+  }
+
+  /** Another tab went on with this conversation: show what came of it. */
+  private async elsewhere(session: string): Promise<void> {
+    if (session !== this.session.value || this.busy.value) return;
+    const found = await this.reach(() => this.stored());
+    if (found && session === this.session.value && !this.busy.value && !found.running) this.show(found);
   }
 
   async greet(): Promise<void> {
@@ -142,6 +158,7 @@ export class Chat {
     const found = await this.reach(() => this.api.json<Stored>(`/v1/sessions/${this.session.value}/undo`, "POST"));
     if (found) {
       this.show(found);
+      this.tabs.tell(this.session.value);
       this.toast.value = { text: this.words.value.undone, undo: false };
     }
   }
@@ -189,10 +206,14 @@ export class Chat {
   // --- conversations ---
 
   fresh(): void {
+    this.leave();
+    this.remember("");
+  }
+
+  private leave(): void {
     this.running?.abort();
     batch(() => {
-      this.remember("");
-      write(this.kept, "zhiyin.underway", null);
+      write(this.kept, underwayOf(this.session.value), null);
       this.view.value = EMPTY;
       this.tray.value = [];
       this.toast.value = null;
@@ -202,7 +223,7 @@ export class Chat {
 
   async open(session: string): Promise<void> {
     if (session === this.session.value && this.view.value.turns.length) return;
-    this.fresh();
+    this.leave();
     this.remember(session);
     await this.reopen();
   }
@@ -236,8 +257,9 @@ export class Chat {
     return `n${this.count}`;
   }
 
-  private remember(session: string): void {
+  private remember(session: string, replacing = false): void {
     this.session.value = session;
+    this.address?.write(session, replacing);
     if (session) this.kept.setItem("zhiyin.session", session);
     else this.kept.removeItem("zhiyin.session");
   }
@@ -259,7 +281,7 @@ export class Chat {
   /** The conversation of before, and the turn that a reload cut off: it is read on, found in the log, or sent again. */
   private async reopen(): Promise<void> {
     const session = this.session.value;
-    const under = read<Underway | null>(this.kept, "zhiyin.underway", null);
+    const under = read<Underway | null>(this.kept, underwayOf(session), null);
     this.opening.value = true;
     for (let tries = 0; ; tries += 1) {
       const answer = await this.reach(async () => ({ found: await this.stored() }));
@@ -272,7 +294,10 @@ export class Chat {
       if (answer.found) this.show(answer.found);
       if (under?.session === session) await this.turn(fresh(this.key(), under.kind, under.text, languageOf(under.text)), under.path, under.method, under.body, true);
       else if (answer.found?.running) await this.turn(fresh(this.key(), "message", "", this.look.lang.value), "", "", "", true);
-      else if (!answer.found) this.remember("");
+      else if (!answer.found) {
+        this.remember("", true);
+        this.toast.value = { text: this.words.value.gone, undo: false };
+      }
       return;
     }
   }
@@ -289,9 +314,9 @@ export class Chat {
       this.toast.value = null;
       this.mine.value += 1;
     });
-    const known = resuming ? read<Underway | null>(this.kept, "zhiyin.underway", null)?.known ?? 0 : this.view.value.turns.filter((t) => t.phase !== "failed").length - 1;
+    const known = resuming ? read<Underway | null>(this.kept, underwayOf(session), null)?.known ?? 0 : this.view.value.turns.filter((t) => t.phase !== "failed").length - 1;
     const ask = { session, kind: turn.kind, text: turn.text, path, method, body: typeof body === "string" ? body : JSON.stringify(body), known };
-    write(this.kept, "zhiyin.underway", ask);
+    write(this.kept, underwayOf(session), ask);
     try {
       await this.see(turn.key, ask, running.signal, resuming);
       return true;
@@ -301,9 +326,10 @@ export class Chat {
       return false;
     } finally {
       if (this.running === running) {
-        write(this.kept, "zhiyin.underway", null);
+        write(this.kept, underwayOf(session), null);
         this.busy.value = false;
         this.running = null;
+        this.tabs.tell(session);
       }
     }
   }
@@ -384,6 +410,7 @@ export class Chat {
     try {
       await this.api.fetch("/v1/feedback", { method: "POST", body: JSON.stringify(letter.body), headers: { "idempotency-key": letter.id } });
       if (!this.busy.value) this.offline.value = false;
+      this.tabs.tell(letter.body.session_id);
       return "sent";
     } catch (error) {
       if (error instanceof Refused) return error.passing || error.code === "conflict" ? "later" : "refused";
@@ -393,4 +420,5 @@ export class Chat {
   }
 }
 
+const underwayOf = (session: string): string => `zhiyin.underway.${session}`;
 const isOpen = (turn: Turn): boolean => turn.phase === "waiting" || turn.phase === "cards" || turn.phase === "speaking";

@@ -17,7 +17,7 @@ export function Tray({ chat, compare }: { chat: Chat; compare: () => void }) {
     <div class="tray" role="group" aria-label={w.tray}>
       {cards.map((card) => (
         <button type="button" class="pill picked" key={card.id} aria-label={`${w.remove}: ${titleOf(card, lang)}`} onClick={() => chat.toggleTray(card)}>
-          <Drawing title={card.title} kind={kindOf(card)} colour={colourOf(card)} /><span>{titleOf(card, lang)}</span><Icon sign="close" size={13} />
+          <Drawing title={card.title} kind={kindOf(card)} colour={colourOf(card)} name={titleOf(card, lang)} /><span>{titleOf(card, lang)}</span><Icon sign="close" size={13} />
         </button>
       ))}
       {cards.length > 1 ? <button type="button" class="main" onClick={compare}>{fill(w.compareNow, { n: cards.length })}</button> : <span class="label">{w.pickMore}</span>}
@@ -48,7 +48,7 @@ export function Compare({ chat, close }: { chat: Chat; close: () => void }) {
               <thead>
                 <tr>
                   <th scope="col"><span class="sr">{w.feature}</span></th>
-                  {found.items.map((card) => <th scope="col" key={card.id}><Drawing title={card.title} kind={kindOf(card)} colour={colourOf(card)} /><span>{titleOf(card, lang)}</span></th>)}
+                  {found.items.map((card) => <th scope="col" key={card.id}><Drawing title={card.title} kind={kindOf(card)} colour={colourOf(card)} name={titleOf(card, lang)} /><span>{titleOf(card, lang)}</span></th>)}
                 </tr>
               </thead>
               {found.verdicts.length ? (

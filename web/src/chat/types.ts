@@ -5,7 +5,7 @@ import type { Lang } from "../shared/format";
 export type Plain = string | number | boolean;
 export type Value = Plain | Plain[] | null;
 
-export interface Reason { text: string; kind: string; evidence: { field: string; value: Value; source?: string; item?: string } }
+export interface Reason { text: string; kind: string; evidence: { field: string; value: Value; source?: string; item?: string; text?: Partial<Record<Lang, string>> } }
 export interface Card {
   id: string;
   title: string;

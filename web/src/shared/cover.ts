@@ -7,7 +7,6 @@ export interface Shape {
 export interface Cover {
   ground: string;
   shapes: Shape[];
-  letter: string;
   ink: string;
 }
 type Palette = readonly [ground: string, deep: string, light: string, spark: string];
@@ -116,7 +115,13 @@ const SCENES: readonly Draw[] = [
   },
 ];
 
-/** Colours by kind (genre or brand) or by the item's own colour, scene and letter by the title. */
+/** The first letter of a name that tells something: neither an article nor a quotation mark. */
+export function letterOf(name: string): string {
+  const bare = name.replace(/^(the|a|an)\s+(?=\S)/i, "").replace(/^[《「『"“'‘(（]+/, "");
+  return [...bare][0]?.toUpperCase() ?? "·";
+}
+
+/** Colours by kind (genre or brand) or by the item's own colour, scene by the title. */
 export function cover(title: string, kind: string, colour = ""): Cover {
   const seed = hash(title);
   const named = Object.keys(COLOURS).find((name) => colour.toLowerCase().includes(name));
@@ -125,6 +130,5 @@ export function cover(title: string, kind: string, colour = ""): Cover {
   const dark = (seed >>> 5) % 3 === 0; // one of three is drawn on the deep tone, so that a shelf of one genre is not one wall
   const used: Palette = dark ? [deep, ground, light, spark] : palette;
   const scene = SCENES[(seed >>> 9) % SCENES.length] as Draw;
-  const bare = title.replace(/^(the|a|an)\s+(?=\S)/i, "").replace(/^[《「『"“'‘(（]+/, "");
-  return { ground: used[0], shapes: scene(dice(seed ^ 0x9e3779b9), used), letter: [...bare][0]?.toUpperCase() ?? "·", ink: light };
+  return { ground: used[0], shapes: scene(dice(seed ^ 0x9e3779b9), used), ink: light };
 }

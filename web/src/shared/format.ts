@@ -30,7 +30,7 @@ export function when(iso: string, lang: Lang, now: Date): string {
   const day = time.toDateString() === now.toDateString();
   const year = time.getFullYear() === now.getFullYear();
   const options: Intl.DateTimeFormatOptions = day
-    ? { hour: "2-digit", minute: "2-digit" }
+    ? { hour: lang === "zh" ? "2-digit" : "numeric", minute: "2-digit" }
     : { month: "short", day: "numeric", ...(year ? {} : { year: "numeric" }) };
   return new Intl.DateTimeFormat(LOCALES[lang], options).format(time);
 }

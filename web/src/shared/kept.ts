@@ -1,12 +1,33 @@
-/** localStorage, or a stand-in where the browser forbids it (private windows, frames of other sites). */
-export function kept(): Storage {
+/** The browser's storage, or a stand-in where it is forbidden (private windows, frames of other sites). */
+export function kept(of: () => Storage = () => localStorage): Storage {
   try {
-    localStorage.setItem("zhiyin.probe", "1");
-    localStorage.removeItem("zhiyin.probe");
-    return localStorage;
+    const store = of();
+    store.setItem("zhiyin.probe", "1");
+    store.removeItem("zhiyin.probe");
+    return forgiving(store);
   } catch {
     return inMemory();
   }
+}
+
+/** The same storage; where it is full the note is lost, and nothing else. */
+function forgiving(store: Storage): Storage {
+  return {
+    get length() {
+      return store.length;
+    },
+    clear: () => store.clear(),
+    getItem: (name) => store.getItem(name),
+    key: (n) => store.key(n),
+    removeItem: (name) => store.removeItem(name),
+    setItem(name, value) {
+      try {
+        store.setItem(name, value);
+      } catch {
+        /* what is kept is a comfort, never the only copy on the screen */
+      }
+    },
+  };
 }
 
 /** A Storage that lives as long as the page. */
@@ -34,12 +55,8 @@ export function read<T>(store: Storage, name: string, otherwise: T): T {
   }
 }
 
-/** Keep it; a full storage loses the note, not the page. */
+/** Keep it, or forget it where it is nothing. */
 export function write(store: Storage, name: string, value: unknown): void {
-  try {
-    if (value === null || value === undefined) store.removeItem(name);
-    else store.setItem(name, JSON.stringify(value));
-  } catch {
-    /* storage is full: what is kept is a comfort, never the only copy on the screen */
-  }
+  if (value === null || value === undefined) store.removeItem(name);
+  else store.setItem(name, JSON.stringify(value));
 }

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { en } from "../words/en";
 import { zh } from "../words/zh";
 import { Api, Refused } from "./api";
-import { cover } from "./cover";
+import { cover, letterOf } from "./cover";
 import { fill, languageOf, number, price, when } from "./format";
 import { inMemory, read, write } from "./kept";
 import { Look } from "./look";
@@ -41,7 +41,7 @@ describe("covers", () => {
     expect(ink("Phone A", "OPPO", "Midnight Blue")).toBe(ink("Phone B", "vivo", "blue"));
   });
   it("show the first letter that tells", () => {
-    expect(["The Matrix", "《活着》", "🌙", "A", ""].map((title) => cover(title, "").letter)).toEqual(["M", "活", "🌙", "A", "·"]);
+    expect(["The Matrix", "《活着》", "🌙", "A", ""].map(letterOf)).toEqual(["M", "活", "🌙", "A", "·"]);
   });
   it("are never empty", () => {
     for (let n = 0; n < 500; n += 1) expect(cover(`Film ${n}`, `kind ${n % 9}`).shapes.length).toBeGreaterThan(2);

@@ -24,12 +24,12 @@ export const en = {
   noHistory: "Your conversations will be here.", open: "Open", delete: "Delete", deleteSure: "Delete this conversation?", deleted: "Conversation deleted", exportOne: "Save as a file", cancel: "Cancel", loadMore: "More",
   // known
   knownIntro: "All of it was said or tapped by you on this browser. It is used to rank for you, and you can take back any of it.", likes: "You like", dislikes: "Not for you", wishesSaid: "You asked for", nothingKnown: "Nothing yet.",
-  personal: "Rank by my taste", personalHint: "Off: what we know is kept, and not used.", counts: "{events} events in {sessions} conversations.", export: "Export my data", erase: "Erase everything", eraseSure: "Erase every conversation and all we know about you? This cannot be undone.",
+  personal: "Rank by my taste", personalHint: "Off: what we know is kept, and not used.", counts: "Conversations: {sessions}. Events: {events}.", export: "Export my data", erase: "Erase everything", eraseSure: "Erase every conversation and all we know about you? This cannot be undone.",
   erased: "Everything is erased.", forget: "Take back",
   // settings
   theme: "Theme", light: "Light", dark: "Dark", system: "System", language: "Language", size: "Text size", s: "Small", m: "Normal", l: "Large", xl: "Largest", keys: "Keyboard",
   kSend: "Send", kBreak: "New line", kStop: "Stop, or close a window", kNew: "New chat", kField: "To the message field", kUndo: "Undo", kTurns: "Previous or next message", kLast: "Last message again (in the empty field)", kKeys: "Settings and this list",
   // state
-  offline: "No connection. What you do is kept and sent when it is back.", unreached: "The service does not answer yet.", noModel: "Rule mode",
+  offline: "No connection. What you do is kept and sent when it is back.", gone: "This conversation is not there any more, or belongs to another browser.", unreached: "The service does not answer yet.", noModel: "Rule mode",
 };
 export type Words = Record<keyof typeof en, string>;

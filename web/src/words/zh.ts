@@ -22,5 +22,5 @@ export const zh: Words = {
   erased: "已全部删除。", forget: "收回",
   theme: "主题", light: "浅色", dark: "深色", system: "跟随系统", language: "语言", size: "字号", s: "小", m: "标准", l: "大", xl: "最大", keys: "键盘",
   kSend: "发送", kBreak: "换行", kStop: "停止，或关闭窗口", kNew: "新对话", kField: "跳到输入框", kUndo: "撤销", kTurns: "上一条、下一条消息", kLast: "取回上一条消息（输入框为空时）", kKeys: "设置和本列表",
-  offline: "网络断开。你的操作已保存，恢复后自动发送。", unreached: "服务暂时没有响应。", noModel: "规则模式",
+  offline: "网络断开。你的操作已保存，恢复后自动发送。", gone: "这段对话已不存在，或属于另一个浏览器。", unreached: "服务暂时没有响应。", noModel: "规则模式",
 };
