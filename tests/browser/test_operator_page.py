@@ -43,7 +43,7 @@ def play(address: str, user: str, language: str) -> str:
             for value, place in (("like", 0), ("dislike", 1)):
                 ask(address, "/v1/feedback", {"recommendation_id": first["recommendation_id"], "item_id": first["items"][place]["id"], "value": value, **sent})
     ask(address, "/v1/feedback", {"recommendation_id": first["recommendation_id"], "item_id": first["items"][2]["id"], "value": "dislike", **sent})
-    ask(address, f"/v1/sessions/{session}/undo?user={user}", {})
+    ask(address, f"/v1/sessions/{session}/undo?user={urllib.parse.quote(user)}", {})
     return session
 
 

@@ -4,9 +4,9 @@ import { Look } from "../shared/look";
 import { en } from "../words/admin-en";
 import { zh } from "../words/admin-zh";
 import { Desk, faultsOf } from "./desk";
-import { largest, line, runs, scale, spread, ticks } from "./plot";
+import { largest, line, runs, scale, spread, ticks, totals } from "./plot";
 import { hashOf, pathOf, readRoute } from "./route";
-import { addsUp, ends, formatOf, kindOf, rate, spanOf, stacked, sum, timeline, weighed } from "./sums";
+import { addsUp, ends, formatOf, kindOf, pretty, rate, spanOf, stacked, sum, timeline, weighed } from "./sums";
 
 describe("the place in the address", () => {
   it("comes back from its hash, with slashes, spaces and Chinese in ids", () => {
@@ -48,6 +48,7 @@ describe("plots", () => {
     expect(spread(3, 10)).toEqual([0, 1, 2]);
     expect(spread(0, 5)).toEqual([]);
   });
+  it("add up what is stacked", () => expect(totals([[1, null, 3], [1, 2, null]])).toEqual([2, 2, 3]));
   it("know their largest value", () => expect([largest([[1, null], [4, 2]]), largest([[null], []])]).toEqual([4, 0]));
 });
 
@@ -81,6 +82,11 @@ describe("files and rows", () => {
       .toEqual(["csv", "jsonl", "json", "jsonl", "json", "jsonl", "csv"]);
   });
   it("takes a log of users for events, and a table with titles for items", () => expect([kindOf("user_id,item_id,time\n"), kindOf("id,title,price\n"), kindOf('{"title": "x", "user": 1}')]).toEqual(["events", "items", "items"]));
+  it("writes JSON that reads back the same, with lists of plain values on one line", () => {
+    const row = { titles: { en: 'a "b"', zh: "[1, {2}]" }, attributes: { brand: ["x", "y"], none: null, empty: {} }, variants: [{ price: 1.5 }, { price: 2, on: true }], aliases: [] };
+    expect(JSON.parse(pretty(row))).toEqual(row);
+    expect(pretty(row)).toContain('    "brand": ["x", "y"],\n');
+  });
   it("finds the place of a field that is to blame", () => {
     const text = '{\n  "titles": {"en": "price"},\n  "attributes": {"price": -1}\n}';
     expect(text.slice(...(spanOf(text, "attributes.price") ?? [0, 0]))).toBe('"price"');

@@ -4,7 +4,7 @@ import { Dialog } from "../shared/dialog";
 import { type Desk, type Fault, faultsOf, fill, useListed, useLoaded } from "./desk";
 import { Bar, counted, More, percent, shown, Table, titleOf, Wait } from "./parts";
 import { hashOf, pathOf } from "./route";
-import { spanOf } from "./sums";
+import { pretty, spanOf } from "./sums";
 import type { Catalogue as Told, Issue, Item } from "./types";
 
 /** The catalogue: how full it is, what is wrong with it, its items. */
@@ -119,7 +119,7 @@ interface EditorProps { desk: Desk; id: string; row: unknown; title: string; aga
 
 function Editor({ desk, id, row, title, again }: EditorProps) {
   const w = desk.words.value;
-  const was = JSON.stringify(row, null, 2);
+  const was = pretty(row);
   const [text, write] = useState(was);
   const [name, call] = useState(id);
   const [faults, blame] = useState<Fault[]>([]);

@@ -1,16 +1,16 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { Desk } from "./desk";
 import { Table } from "./parts";
-import { largest, line, runs, scale, spread, ticks } from "./plot";
+import { largest, line, runs, scale, spread, ticks, totals } from "./plot";
 
 export interface Series { name: string; values: (number | null)[]; as: "bar" | "line"; tone: number; dashed?: boolean }
-interface Props { desk: Desk; title: string; series: Series[]; starts: Date[]; unit: (value: number) => string; whole?: boolean; nested?: boolean }
+interface Props { desk: Desk; title: string; series: Series[]; starts: Date[]; unit: (value: number) => string; whole?: boolean; bars?: "nested" | "stacked" }
 
 const HEIGHT = 170;
 const EDGE = { top: 8, right: 6, bottom: 22, left: 52 };
 
 /** Values over time: bars from the same foot, lines with gaps where nothing is known, and the same numbers as a table. */
-export function Chart({ desk, title, series, starts, unit, whole = false, nested = false }: Props) {
+export function Chart({ desk, title, series, starts, unit, whole = false, bars: form = "stacked" }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [width, measure] = useState(520);
   const [at, point] = useState<number | null>(null);
@@ -23,15 +23,15 @@ export function Chart({ desk, title, series, starts, unit, whole = false, nested
   }, []);
   const w = desk.words.value;
   const count = Math.max(1, starts.length);
-  const marks = ticks(largest(series.map((one) => one.values)), whole ? 1 : 0);
+  const bars = series.filter((one) => one.as === "bar");
+  const marks = ticks(largest(form === "stacked" && bars.length ? [totals(bars.map((one) => one.values))] : series.map((one) => one.values)), whole ? 1 : 0);
   const y = scale(0, marks.at(-1) ?? 1, HEIGHT - EDGE.bottom, EDGE.top);
   const step = (width - EDGE.left - EDGE.right) / count;
   const x = (n: number): number => EDGE.left + (n + 0.5) * step;
-  const bars = series.filter((one) => one.as === "bar");
-  const across = (n: number, k: number): { x: number; width: number } => { // parts of the first stand inside it, others beside each other
-    const room = step * 0.84;
-    const width = Math.max(1, nested ? room * (1 - k * 0.3) : room / bars.length - 0.5);
-    return { x: nested ? x(n) - width / 2 : x(n) - room / 2 + (k * room) / bars.length, width };
+  const block = (value: number, n: number, k: number): { x: number; width: number; y: number; height: number } => {
+    const width = Math.max(1, step * 0.84 * (form === "nested" ? 1 - k * 0.3 : 1)); // parts of the first stand inside it, others on top of each other
+    const foot = form === "nested" ? 0 : bars.slice(0, k).reduce((all, one) => all + (one.values[n] ?? 0), 0);
+    return { x: x(n) - width / 2, width, y: y(foot + value), height: Math.max(1, y(foot) - y(foot + value)) };
   };
   const time = labels(starts, desk.lang);
   const told = (n: number): string => series.map((one) => `${one.name} ${one.values[n] === null || one.values[n] === undefined ? "–" : unit(one.values[n])}`).join(" · ");
@@ -52,7 +52,7 @@ export function Chart({ desk, title, series, starts, unit, whole = false, nested
           ))}
           {spread(starts.length, Math.floor(width / 84)).map((n) => <text key={n} x={x(n)} y={HEIGHT - 5} text-anchor="middle">{time.short(n)}</text>)}
           {at !== null ? <rect class="at" x={EDGE.left + at * step} y={EDGE.top} width={step} height={HEIGHT - EDGE.top - EDGE.bottom} /> : null}
-          {bars.map((one, k) => one.values.map((value, n) => value ? <rect key={`${k}.${n}`} class={`tone${one.tone}`} {...across(n, k)} y={Math.min(y(value), y(0) - 1)} height={Math.max(1, y(0) - y(value))} /> : null))}
+          {bars.map((one, k) => one.values.map((value, n) => value ? <rect key={`${k}.${n}`} class={`tone${one.tone}`} {...block(value, n, k)} /> : null))}
           {series.filter((one) => one.as === "line").map((one) => runs(one.values, x, y).map((run, n) => (
             <g key={`${one.name}${n}`} class={`tone${one.tone}`}>
               {run.length > 1 ? <path class={one.dashed ? "dashed" : undefined} d={line(run)} /> : null}

@@ -100,7 +100,7 @@ function Errors({ desk, errors, seen }: { desk: Desk; errors: readonly RowError[
   return (
     <>
       <Table name={w.rowErrors} head={[w.line, w.field, w.message, w.row]} numbers={[0]}>
-        {errors.map((one, n) => <tr key={n}><th scope="row" class="num">{one.line ?? "–"}</th><td class="code">{one.field}</td><td>{one.message}{one.kept ? <small> {w.rowKept}</small> : null}</td><td class="code thin"><span class="cut">{one.row === undefined ? "" : shown(one.row)}</span></td></tr>)}
+        {errors.map((one, n) => <tr key={n}><th scope="row" class="num">{one.line ?? "–"}</th><td class="code">{one.field}</td><td>{one.message}</td><td class="code thin"><span class="cut">{one.row === undefined ? "" : shown(one.row)}</span></td></tr>)}
       </Table>
       {!seen ? <p class="soft">{counted(w.firstN, errors.length, desk)}</p> : null}
     </>

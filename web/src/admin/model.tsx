@@ -45,7 +45,7 @@ export function Model({ desk }: { desk: Desk }) {
             {off ? null : <section><h2>{w.able}</h2>{known.length ? known.map((one, n) => <Able key={n} desk={desk} one={one} />) : <p class="soft">{w.notProbed}</p>}</section>}
             <section>
               <h2>{fill(w.callsHours, { n: told.hours ?? 24 })}</h2>
-              {calls.length ? <table class="bars"><caption class="sr">{w.modelCalls}</caption><tbody>{calls.map(([outcome, count]) => <tr key={outcome}><th scope="row">{desk.named("outcome", outcome)}</th><td><Bar share={count / all} tone={outcome === "ok" ? 3 : 1} /></td><td class="num">{number(count, desk.lang)}</td></tr>)}</tbody></table> : <p class="soft">{w.noCalls}</p>}
+              {calls.length ? <table class="bars"><caption class="sr">{w.modelCalls}</caption><tbody>{calls.map(([outcome, count]) => <tr key={outcome}><th scope="row">{desk.named("outcome", outcome)}</th><td><Bar share={count / all} tone={outcome === "ok" ? 3 : outcome === "skipped" || outcome === "stopped" ? 6 : 1} /></td><td class="num">{number(count, desk.lang)}</td></tr>)}</tbody></table> : <p class="soft">{w.noCalls}</p>}
             </section>
           </div>
         </>

@@ -79,7 +79,7 @@ function Plots({ desk, told }: { desk: Desk; told: Told }) {
   const whole = (value: number): string => number(value, desk.lang);
   return (
     <div class="plots">
-      <Chart desk={desk} title={w.plotTurns} starts={starts} unit={whole} whole nested series={[
+      <Chart desk={desk} title={w.plotTurns} starts={starts} unit={whole} whole bars="nested" series={[
         { name: w.turns, values: of("turns"), as: "bar", tone: 6 }, { name: w.empty, values: of("empty"), as: "bar", tone: 1 }, { name: w.fallbacks, values: of("fallbacks"), as: "bar", tone: 2 },
       ]} />
       <Chart desk={desk} title={w.plotSpeed} starts={starts} unit={(value) => millis(value, desk)} series={[

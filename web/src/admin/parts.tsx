@@ -44,11 +44,11 @@ export function Stack({ pieces, tones, label }: { pieces: readonly Piece[]; tone
   );
 }
 
-/** Colours for names in the order in which they are first met. */
-export function toned(names: readonly string[]): (name: string) => number {
-  const order = [...new Set(names)];
-  return (name) => TONES[Math.max(0, order.indexOf(name)) % TONES.length] ?? 0;
-}
+/** Colours for names by their place in a list; what is not in it has the last. */
+export const toned = (order: readonly string[]) => (name: string): number => TONES[(order.includes(name) ? order.indexOf(name) : TONES.length - 2) % TONES.length] ?? 0;
+
+/** Every source has its colour, wherever it is shown. */
+export const sourceTone = toned(["wish", "popular", "taste", "dense", "near", "collaborative", "central", "similar", "keyword", "order", "rewritten", "guess", "model"]);
 
 export function Flag({ desk, flag }: { desk: Desk; flag: string }) {
   return <span class={`flag ${flag}`}>{desk.named("flag", flag)}</span>;

@@ -42,4 +42,7 @@ export function spread(count: number, wanted: number): number[] {
 /** The largest known value of several series; 0 where nothing is known. */
 export const largest = (series: readonly (readonly (number | null)[])[]): number => Math.max(0, ...series.flat().filter((value) => value !== null));
 
+/** Several series added up place by place; what is not known adds nothing. */
+export const totals = (series: readonly (readonly (number | null)[])[]): number[] => (series[0] ?? []).map((_, n) => series.reduce((all, values) => all + (values[n] ?? 0), 0));
+
 const round = (value: number): number => Math.round(value * 10) / 10;

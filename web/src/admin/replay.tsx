@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { download } from "../shared/download";
 import { Icon, type Sign } from "../shared/icons";
 import { type Desk, fill, useLoaded } from "./desk";
-import { Bar, Flag, millis, percent, shown, Stack, stamp, titleOf, toned, Wait, wishText } from "./parts";
+import { Bar, Flag, millis, percent, shown, sourceTone, Stack, stamp, titleOf, toned, Wait, wishText } from "./parts";
 import { hashOf } from "./route";
 import { timeline } from "./sums";
 import type { Call, Case, Judgement, Replayed, ReplayedTurn, Shown } from "./types";
@@ -124,7 +124,6 @@ function Found({ desk, turn }: { desk: Desk; turn: ReplayedTurn }) {
   const w = desk.words.value;
   if (!turn.items.length) return <p class="soft">{turn.act === "recommend" || turn.act === "relax" ? w.nothingFound : w.noCards}</p>;
   const names = [...new Set(turn.items.flatMap((item) => Object.keys(item.sources)))];
-  const tones = toned(names);
   const of = (item: Shown): { source: string; contribution: number }[] => names.map((source) => ({ source, contribution: item.sources[source] ?? 0 }));
   const most = Math.max(0.0001, ...turn.items.map((item) => of(item).reduce((all, { contribution }) => all + Math.max(0, contribution), 0)));
   return (
@@ -135,7 +134,7 @@ function Found({ desk, turn }: { desk: Desk; turn: ReplayedTurn }) {
           {turn.items.map((item, n) => {
             let from = 0;
             const pieces = of(item).filter(({ contribution }) => contribution > 0).map(({ source, contribution }) => {
-              const piece = { name: desk.named("src", source), value: contribution, from, width: (contribution / most) * 100 };
+              const piece = { name: source, value: contribution, from, width: (contribution / most) * 100 };
               from += piece.width;
               return piece;
             });
@@ -144,22 +143,22 @@ function Found({ desk, turn }: { desk: Desk; turn: ReplayedTurn }) {
                 <td class="no">{n + 1}</td>
                 <th scope="row"><a href={hashOf("catalogue", [item.id])}>{titleOf(item, desk)}</a>{item.reasons.length ? <small>{item.reasons.map((reason) => reason.text).join(desk.lang === "zh" ? "；" : "; ")}</small> : null}</th>
                 <td class="num">{item.score.toFixed(3)}</td>
-                <td class="mix"><Stack pieces={pieces} tones={(name) => tones(names.find((one) => desk.named("src", one) === name) ?? name)} label={pieces.map((piece) => `${piece.name} ${piece.value.toFixed(3)}`).join(", ")} /></td>
+                <td class="mix"><Stack pieces={pieces} tones={sourceTone} label={pieces.map((piece) => `${desk.named("src", piece.name)} ${piece.value.toFixed(3)}`).join(", ")} /></td>
                 <td><Verdicts desk={desk} all={turn.feedback.filter((one) => one.item_id === item.id)} /></td>
               </tr>
             );
           })}
         </tbody>
       </table>
-      <Legend desk={desk} names={names} tones={tones} note={w.beforeWeights} />
+      <Legend desk={desk} names={names} note={w.beforeWeights} />
       <Verdicts desk={desk} all={turn.feedback.filter((one) => !one.item_id)} />
     </>
   );
 }
 
 /** Which colour is which source. */
-export function Legend({ desk, names, tones, note }: { desk: Desk; names: readonly string[]; tones: (name: string) => number; note?: string }) {
-  return <ul class="legend">{names.map((name) => <li key={name}><i class={`key tone${tones(name)}`} />{desk.named("src", name)}</li>)}{note ? <li>{note}</li> : null}</ul>;
+export function Legend({ desk, names, note }: { desk: Desk; names: readonly string[]; note?: string }) {
+  return <ul class="legend">{names.map((name) => <li key={name}><i class={`key tone${sourceTone(name)}`} />{desk.named("src", name)}</li>)}{note ? <li>{note}</li> : null}</ul>;
 }
 
 function Verdicts({ desk, all }: { desk: Desk; all: readonly Judgement[] }) {

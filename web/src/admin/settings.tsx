@@ -60,12 +60,15 @@ function Values({ desk }: { desk: Desk }) {
       <p class="find wide"><label class="sr" for="settings-query">{w.findSetting}</label><input id="settings-query" type="search" value={typed} placeholder={w.findSetting} onInput={(event) => type(event.currentTarget.value)} /></p>
       <Wait desk={desk} of={loaded}>{({ settings }) => (
         <div class="settings-of"><Table name={w.settings} head={[w.name, w.value, w.from, w.meaning]}>
-          {settings.filter(wanted).map((one) => <tr key={one.name} class={one.from === "default" ? "usual" : ""}><th scope="row" class="code">{one.name}</th><td class="code">{shown(one.value)}</td><td class="code">{one.from}</td><td class="thin" lang="en">{one.description ?? ""}</td></tr>)}
+          {settings.filter(wanted).map((one) => <tr key={one.name} class={one.from === "default" ? "usual" : ""}><th scope="row" class="code">{one.name}</th><td class="code">{shown(one.value)}</td><td class="origin">{origin(one.from, desk)}</td><td class="thin" lang="en">{one.description ?? ""}</td></tr>)}
         </Table></div>
       )}</Wait>
     </>
   );
 }
+
+/** Words for the usual origins; a file is named as it is. */
+const origin = (from: string, desk: Desk): string => (/^[a-z]+$/.test(from) ? desk.named("from", from) : from);
 
 function Keys({ desk }: { desk: Desk }) {
   const w = desk.words.value;

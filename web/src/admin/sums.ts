@@ -64,6 +64,18 @@ export function timeline(latency: Readonly<Record<string, number>>): Piece[] {
   });
 }
 
+/** JSON to edit: an object or a list a level, lists of plain values on one line. */
+export function pretty(value: unknown, indent = ""): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const deeper = `${indent}  `;
+  if (Array.isArray(value)) {
+    if (value.every((one) => typeof one !== "object" || one === null)) return `[${value.map((one) => JSON.stringify(one)).join(", ")}]`;
+    return `[\n${value.map((one) => deeper + pretty(one, deeper)).join(",\n")}\n${indent}]`;
+  }
+  const rows = Object.entries(value).map(([name, one]) => `${deeper}${JSON.stringify(name)}: ${pretty(one, deeper)}`);
+  return rows.length ? `{\n${rows.join(",\n")}\n${indent}}` : "{}";
+}
+
 /** Where a field stands in JSON that somebody edits: the span to select, or null. `attributes.price` is looked for by its last name. */
 export function spanOf(text: string, field: string): [number, number] | null {
   const name = field.split(".").filter((part) => !/^\d+$/.test(part)).at(-1) ?? field;

@@ -1,6 +1,6 @@
 import { useId, useState } from "preact/hooks";
 import { type Desk, fill, useLoaded } from "./desk";
-import { shown, Stack, titleOf, toned, Wait } from "./parts";
+import { shown, sourceTone, Stack, titleOf, Wait } from "./parts";
 import { Legend } from "./replay";
 import { hashOf, pathOf } from "./route";
 import { addsUp, ends, type Part, stacked, sum, weighed } from "./sums";
@@ -64,21 +64,20 @@ function Cards({ desk, why }: { desk: Desk; why: Why }) {
   const cards = [...extra, ...why.cards];
   const all = cards.map((card) => partsOf(card)?.parts ?? []);
   const names = [...new Set(all.flat().map(({ source }) => source))];
-  const tones = toned(names);
   const limits = ends(all);
   return (
     <>
       {why.notes.length ? <ul class="plain note">{why.notes.map((note) => <li key={note.code}>{note.text[desk.lang]}</li>)}</ul> : <p class="soft">{w.nothingChanged}</p>}
       <p class="soft">{fill(w.passing, { n: why.passing, all: why.items })}</p>
-      {cards.length === 0 ? <p class="soft">{w.noCardsToExplain}</p> : <Legend desk={desk} names={names} tones={tones} />}
-      <ol class="whys">{cards.map((card, n) => <Card key={card.id} desk={desk} card={card} tones={tones} limits={limits} open={n === 0 || card.id === why.item?.id} />)}</ol>
+      {cards.length === 0 ? <p class="soft">{w.noCardsToExplain}</p> : <Legend desk={desk} names={names} />}
+      <ol class="whys">{cards.map((card, n) => <Card key={card.id} desk={desk} card={card} limits={limits} open={n === 0 || card.id === why.item?.id} />)}</ol>
     </>
   );
 }
 
-interface CardProps { desk: Desk; card: WhyCard; tones: (name: string) => number; limits: [number, number]; open: boolean }
+interface CardProps { desk: Desk; card: WhyCard; limits: [number, number]; open: boolean }
 
-function Card({ desk, card, tones, limits, open }: CardProps) {
+function Card({ desk, card, limits, open }: CardProps) {
   const w = desk.words.value;
   const rank = (place: number | null | undefined): string => (place ? `#${place}` : "–");
   const told = partsOf(card);
@@ -90,24 +89,24 @@ function Card({ desk, card, tones, limits, open }: CardProps) {
           <b>{titleOf(card, desk)}</b>
           <span class="soft">{card.shown ? fill(w.rankThen, { then: rank(card.then?.rank), now: rank(card.now?.rank) }) : card.now?.rank ? fill(w.notShownRank, { now: rank(card.now.rank) }) : w.notShown}</span>
           <span class="num">{told ? told.score.toFixed(3) : "–"}</span>
-          <Stack pieces={pieces} tones={tones} label={pieces.map((piece) => `${desk.named("src", piece.name)} ${piece.value.toFixed(3)}`).join(", ") || w.noScore} />
+          <Stack pieces={pieces} tones={sourceTone} label={pieces.map((piece) => `${desk.named("src", piece.name)} ${piece.value.toFixed(3)}`).join(", ") || w.noScore} />
         </summary>
         {card.kept_out ? <p class="kept-out">{w.keptOut} {card.kept_out.text[desk.lang]}</p> : null}
         {card.changed.length ? <p class="soft">{w.fieldsChanged} {card.changed.join(", ")}</p> : null}
-        <div class="side"><Verdicts desk={desk} card={card} />{told ? <Sums desk={desk} card={card} told={told} tones={tones} /> : null}</div>
+        <div class="side"><Verdicts desk={desk} card={card} />{told ? <Sums desk={desk} card={card} told={told} /> : null}</div>
       </details>
     </li>
   );
 }
 
-function Sums({ desk, card, told, tones }: { desk: Desk; card: WhyCard; told: { score: number; parts: Part[]; then: boolean }; tones: (name: string) => number }) {
+function Sums({ desk, card, told }: { desk: Desk; card: WhyCard; told: { score: number; parts: Part[]; then: boolean } }) {
   const w = desk.words.value;
   const now = told.then && card.now && Math.abs(card.now.score - told.score) > 0.0005 ? card.now.score : null;
   return (
     <table class="sums"><caption>{told.then ? w.contributions : w.contributionsNow}</caption>
       <thead><tr><th scope="col">{w.source}</th><th scope="col" class="num">{w.score}</th><th scope="col" class="num">× {w.weight}</th><th scope="col" class="num">= {w.contribution}</th></tr></thead>
       <tbody>{told.parts.map((part) => (
-        <tr key={part.source}><th scope="row"><i class={`key tone${tones(part.source)}`} /> {desk.named("src", part.source)}</th><td class="num">{part.weight === null ? "" : part.score.toFixed(3)}</td><td class="num">{part.weight === null ? "" : part.weight.toFixed(2)}</td><td class="num">{part.contribution.toFixed(3)}</td></tr>
+        <tr key={part.source}><th scope="row"><i class={`key tone${sourceTone(part.source)}`} /> {desk.named("src", part.source)}</th><td class="num">{part.weight === null ? "" : part.score.toFixed(3)}</td><td class="num">{part.weight === null ? "" : part.weight.toFixed(2)}</td><td class="num">{part.contribution.toFixed(3)}</td></tr>
       ))}</tbody>
       <tfoot>
         <tr><th scope="row">{w.sum}</th><td colSpan={3} class="num"><b>{sum(told.parts.map((part) => part.contribution)).toFixed(3)}</b></td></tr>
