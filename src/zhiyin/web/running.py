@@ -16,7 +16,6 @@ from zhiyin.web.stream import ENDED, Frame, Told, encoded
 from zhiyin.wire import Json
 
 PING_SECONDS = 15.0
-_GRACE = 0.02  # seconds from the first cards: a turn without a model is in the log by then, and need not wait for the next one's computing at every step to it
 MOST_BYTES = 4_000_000  # of one turn; none comes near it that is not a model gone wild
 STOPPED = "the turn was stopped before its end, by another message in this session or on demand; what was said until then is kept in it"
 
@@ -26,8 +25,8 @@ _log = structlog.get_logger("zhiyin.turns")
 class Running:
     """One turn as a task of its own. When its last reader leaves it goes on for `patience` seconds, then it is stopped; in every case the engine keeps the turn in the log."""
 
-    def __init__(self, told: Told, *, patience: float) -> None:
-        self.told, self.patience = told, patience
+    def __init__(self, told: Told, *, patience: float, grace: float = 0.0) -> None:
+        self.told, self.patience, self.grace = told, patience, grace
         self.begun, self.ended = asyncio.Event(), asyncio.Event()  # begun: understood, or ended without
         self.cut = False  # stopped before its end
         self.error: BaseException | None = None
@@ -40,7 +39,7 @@ class Running:
         self._task: asyncio.Task[None] | None = None
 
     def start(self, parts: AsyncGenerator[Part], *, first_cards: Callable[[], None], over: Callable[[Running], None]) -> None:
-        """Begin; `first_cards` is called soon after they are out, and at the end: if the turn ends that soon, only then. `over` is called at the end."""
+        """Begin; `first_cards` is called `grace` seconds after they are out, and at the end: if the turn ends within that time, only then. `over` is called at the end."""
         self._task = asyncio.create_task(self._drain(parts, first_cards), name=f"turn {self.told.turn}")
         self._task.add_done_callback(lambda task: self._over(task, first_cards, over))
 
@@ -104,7 +103,7 @@ class Running:
                     self.begun.set()
                 if isinstance(part, Shown):
                     self._shown = True
-                    asyncio.get_running_loop().call_later(_GRACE, first_cards)
+                    asyncio.get_running_loop().call_later(self.grace, first_cards)
                 if self._shown and (self.cut or self.size > MOST_BYTES) and self.told.done is None:
                     self.cut = True
                     break

@@ -29,6 +29,8 @@ from zhiyin.web.turns import Turns
 if TYPE_CHECKING:
     from zhiyin.backends import Stores
 
+_GRACE, _GRACE_BESIDE_A_MODEL = 1.0, 0.02  # seconds that the next turn waits until one is in the log; a model speaks for seconds, and that is not waited for
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
@@ -84,7 +86,7 @@ async def service_over(app: App, stores: Stores, bus: Bus, limiter: Limiter, set
         stack.push_async_callback(changes.stop)
         ahead = Ahead(app.embedder)
         stack.callback(ahead.stop)
-        turns = Turns(bus, patience=settings.http.resume_seconds)
+        turns = Turns(bus, patience=settings.http.resume_seconds, grace=_GRACE if app.engine.model is None else _GRACE_BESIDE_A_MODEL)
         stack.push_async_callback(turns.finish, settings.http.shutdown_seconds)
         secret = await open_secret(stores.records)
         changes.on_taste(app.engine.refresh)

@@ -22,10 +22,13 @@ _KEPT, _KEPT_BYTES = 512, 16_000_000
 
 
 class Turns:
-    """Running turns, as tasks: they outlive the request that began them. `patience` is how long they go on without a reader."""
+    """Running turns, as tasks: they outlive the request that began them. `patience` is how long they go on without a reader.
 
-    def __init__(self, bus: Bus | None = None, *, patience: float = 3.0, kept_seconds: float = _KEPT_SECONDS) -> None:
-        self._bus, self._patience, self._kept_seconds = bus, patience, kept_seconds
+    `grace` is the time from the first cards in which a turn may end before the next one computes; else it would wait for others' computing at every step to the log.
+    """
+
+    def __init__(self, bus: Bus | None = None, *, patience: float = 3.0, grace: float = 0.02, kept_seconds: float = _KEPT_SECONDS) -> None:
+        self._bus, self._patience, self._grace, self._kept_seconds = bus, patience, grace, kept_seconds
         self._worker = uuid.uuid4().hex
         self._running: dict[SessionId, Running] = {}
         self._kept: OrderedDict[SessionId, Running] = OrderedDict()
@@ -63,7 +66,7 @@ class Turns:
         finally:
             if making is not None:
                 making.cancel()
-        running = self._running[told.session] = Running(told, patience=self._patience)
+        running = self._running[told.session] = Running(told, patience=self._patience, grace=self._grace)
         running.start(parts(), first_cards=leave, over=lambda r: self._over(r, over))
         try:
             await running.begun.wait()  # for however long that takes where there is much to do
