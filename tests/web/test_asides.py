@@ -165,12 +165,22 @@ def test_an_item_that_was_not_shown_is_explained_by_the_wishes_it_keeps_and_the_
     second = say(me, "a lamp under 300")
     told = ask(me, "/v1/explain", session_id=second["session_id"], item_id="glow", locale="zh")
     assert told["item"]["id"] == "glow"
-    assert {"field": "price", "value": 89, "source": "under 300"} in [r["evidence"] for r in told["reasons"]]
+    assert {"field": "price", "value": 89, "source": "under 300", "text": {"en": "price: ¥89", "zh": "价格：89 元"}} in [r["evidence"] for r in told["reasons"]]
     assert [(p["item_id"], p["weight"]) for p in told["profile"]] == [("ember", pytest.approx(1.0, abs=0.01))]
     assert "微光" in told["text"]
     assert [p["item_id"] for p in ask(me, "/v1/explain", item_id="eclipse")["profile"]] == ["ember"]
     me.patch("/v1/users/me", json={"personalise": False})
     assert ask(me, "/v1/explain", item_id="eclipse")["profile"] == []
+
+
+def test_a_liked_item_is_not_explained_by_the_like_of_itself(house) -> None:
+    server = house.client(key=house.key("server"))
+    for item in ("ember", "ember-pro"):
+        server.post("/v1/events", json=[{"event_id": item, "type": "like", "user_id": "ann", "item_ids": [item]}])
+    told = ask(server, "/v1/explain", user="ann", item_id="ember", locale="en")
+    assert "ember" in {p["item_id"] for p in told["profile"]}
+    assert {r["evidence"]["item"] for r in told["reasons"] if r["kind"] == "behaviour"} <= {"ember-pro"}
+    assert "because: because" not in told["text"]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ class ReasonFinder:
     def __call__(self, row: int, query: Query, sources: Mapping[str, float], liked: Sequence[ItemId] = ()) -> tuple[Reason, ...]:
         """At most four reasons, the user's own wishes first; `liked` are the likes that the row owes its place to."""
         found = [*self._wishes(row, query)]
+        liked = [i for i in liked if i != self.catalog.items[row].id]  # that somebody likes it is no reason to show it
         if query.basis and sources.get("similar", 0.0) > _TELLING:
             found += self._alike(row, query.basis, "similar")
         found += self._alike(row, liked, "behaviour") or [Reason(kind="behaviour", field="", value="", source=i) for i in liked[:1]]

@@ -9,7 +9,7 @@ from zhiyin.reply.speaker import TemplateSpeaker
 from zhiyin.types import Act, Candidate, Card, Item, ItemId, Language, Profile, Query, Said, SessionId, State
 from zhiyin.web.known import weights_json
 from zhiyin.web.views import candidate_of
-from zhiyin.wire import Json, candidate_json, reason_json
+from zhiyin.wire import Json, candidate_json
 
 SESSIONS = 40
 """How many of a user's latest sessions count for taste: as many as the engine reads."""
@@ -32,9 +32,10 @@ def explained(app: App, item: Item, state: State, profile: Profile, shown: Card 
     candidate = _as_shown(app, shown, state) if shown is not None else None
     candidate = candidate or _as_found(app, item, state, profile)
     act = Act(kind="explain", items=(item.id,), reasons=candidate.reasons)
+    card = candidate_json(candidate)
     return {
-        "item": candidate_json(candidate),
-        "reasons": [reason_json(r) for r in candidate.reasons],
+        "item": card,
+        "reasons": card["reasons"],
         "sources": dict(candidate.sources),
         "profile": [row for row, _ in weights_json(profile, app.wording)[:_WEIGHTS]],
         "text": spoken(app, act, state),
