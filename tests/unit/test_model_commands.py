@@ -14,8 +14,8 @@ from threading import Thread
 
 import pytest
 
-from zhiyin.cli.commands import run
 from zhiyin.backends import wanting
+from zhiyin.cli.commands import run
 from zhiyin.errors import SettingError
 from zhiyin.llm import Capabilities, Rung
 from zhiyin.settings import names, read_settings, sources, value_of
