@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { Refused } from "../shared/api";
 import { download } from "../shared/download";
 import { number } from "../shared/format";
 import { type Desk, fill, useListed, useLoaded } from "./desk";
@@ -35,7 +36,7 @@ function Bring({ desk }: { desk: Desk }) {
       if (!dry) listed.again();
     } catch (error) {
       show(null);
-      tell(desk.sentence(error));
+      tell(error instanceof Refused && error.status === 413 ? `${error.message}. ${w.tooLarge}` : desk.sentence(error));
     } finally {
       work(false);
     }

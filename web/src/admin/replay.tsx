@@ -63,7 +63,7 @@ function Turn({ desk, session, turn, why, marked }: { desk: Desk; session: strin
   return (
     <li ref={here} class={`replayed ${turn.undone ? "undone" : ""} ${marked ? "marked" : ""}`}>
       <header>
-        <h2><span class="no">{turn.turn}</span> <q lang={turn.language} class="told">{turn.text || w.edit}</q></h2>
+        <h2><span class="no">{turn.turn}</span> <q lang={turn.language} class="told">{turn.text || (turn.kind === "edit" ? w.edit : w.untitled)}</q></h2>
         <p class="soft">{stamp(turn.time, desk)} <span class="flag tongue">{turn.language}</span> {turn.flags.map((flag) => <Flag key={flag} desk={desk} flag={flag} />)}</p>
       </header>
       <dl class="stages">

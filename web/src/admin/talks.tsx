@@ -36,7 +36,7 @@ function List({ desk }: { desk: Desk }) {
         <span class="gap" />
         <button type="button" class="pill" onClick={listed.again}>{w.refresh}</button>
       </div>
-      <Wait desk={desk} of={listed}>{(talks) => talks.length === 0 ? <p class="note">{filter === "all" && !user ? w.noTalks : w.noneSo}</p> : (
+      <Wait desk={desk} of={listed}>{(talks) => talks.length === 0 ? <><p class="note">{listed.more ? w.noneYet : filter === "all" && !user ? w.noTalks : w.noneSo}</p><More desk={desk} more={listed.more} /></> : (
         <>
           <Table name={w.talks} head={[w.said, w.last, w.turns, w.flags, w.user]} numbers={[2]}>
             {talks.map((talk) => (

@@ -27,7 +27,7 @@ function List({ desk }: { desk: Desk }) {
           <button type="submit" class="pill">{w.find}</button>
         </form>
       </div>
-      <Wait desk={desk} of={listed}>{(users) => users.length === 0 ? <p class="note">{query ? w.noneSo : w.noUsers}</p> : (
+      <Wait desk={desk} of={listed}>{(users) => users.length === 0 ? <><p class="note">{listed.more ? w.noneYet : query ? w.noneSo : w.noUsers}</p><More desk={desk} more={listed.more} /></> : (
         <>
           <Table name={w.users} head={[w.user, w.events, w.talks, w.last]} numbers={[1, 2]}>
             {users.map((one) => (

@@ -1,7 +1,7 @@
 import type { AdminWords } from "./admin-en";
 
 export const zh: AdminWords = {
-  operator: "运营", menu: "页面", skip: "跳到正文", close: "关闭", cancel: "取消", loading: "加载中……", retry: "重试", refresh: "刷新", more: "更多", find: "查找", back: "返回", none: "还没有。", noneSo: "没有这样的记录。",
+  operator: "运营", menu: "页面", skip: "跳到正文", close: "关闭", cancel: "取消", loading: "加载中……", retry: "重试", refresh: "刷新", more: "更多", find: "查找", back: "返回", none: "还没有。", noneYet: "目前看过的记录里没有；点“更多”继续找。", noneSo: "没有这样的记录。",
   overview: "概览", talks: "对话", catalogue: "目录", users: "用户", imports: "导入", model: "模型", settings: "设置",
   theme: "主题", system: "跟随系统", light: "浅色", dark: "深色", unreached: "服务没有响应。它在运行吗？", yes: "是", no: "否", unknown: "未知", copied: "已复制", copyFailed: "浏览器不允许本页复制，请手动选中文字。", copy: "复制",
   lockTitle: "需要管理员密钥", lockNeeded: "本服务已启用密钥，请输入权限为 admin 的密钥。", lockWrong: "密钥不对，或已被吊销。请换一个管理员密钥。", lockForbidden: "这个密钥没有权限：需要管理员密钥（ak_…）；本机模式下只接受本机的请求。",
@@ -22,7 +22,7 @@ export const zh: AdminWords = {
   intent_recommend: "求推荐", intent_refine: "细化", intent_query: "问事实", intent_compare: "比较", intent_explain: "问原因", intent_feedback: "反馈", intent_service: "服务", intent_chitchat: "闲聊", intent_stop: "结束",
   act_clarify: "反问", act_recommend: "推荐", act_compare: "比较", act_answer: "回答", act_explain: "解释", act_relax: "提议放宽", act_chat: "闲聊", act_refuse: "拒绝",
   stage_understand: "理解", stage_decide: "决定", stage_retrieve: "查找与排序", stage_second_look: "再看一遍", stage_speak: "表达", stage_rest: "其他", stage_rewrite: "改写", stage_rank: "排序",
-  outcome_ok: "正常", outcome_skipped: "未提问", outcome_model_down: "没有响应", outcome_model_refused: "拒绝", outcome_model_slow: "太慢", outcome_model_busy: "太忙", outcome_model_budget: "超出预算", outcome_model_unreadable: "无法读取", outcome_model_context: "上下文太小", outcome_stopped: "被用户停止", outcome_model_file: "文件缺失",
+  outcome_ok: "正常", outcome_skipped: "未提问", outcome_model_down: "没有响应", outcome_model_refused: "拒绝", outcome_model_slow: "太慢", outcome_model_busy: "太忙", outcome_model_budget: "超出预算", outcome_model_unreadable: "无法读取", outcome_model_context: "上下文太小", outcome_stopped: "中止", outcome_model_file: "文件缺失",
   fed_like: "喜欢", fed_dislike: "不合适", fed_skip: "跳过", fed_favourite: "收藏", fed_unfavourite: "取消收藏", fed_click: "点击", fed_view: "查看", fed_purchase: "购买", fed_none: "收回",
   reason_price_sensitivity: "价格", reason_product_fit: "不合我意", reason_trust_security: "不放心", reason_comparison: "看到更好的", reason_timing_deferred: "现在不需要", reason_other: "其他",
   src_order: "指定排序", src_wish: "要求", src_similar: "相似", src_dense: "语义", src_rewritten: "改写的话题", src_guess: "模型猜测", src_keyword: "词语", src_taste: "口味", src_collaborative: "别人的选择", src_near: "数值接近", src_central: "典型", src_popular: "知名度", src_model: "模型",
@@ -35,7 +35,7 @@ export const zh: AdminWords = {
   row: "JSON 格式的条目", wholeRow: "保存会替换整个条目：没写的内容将变为未知。Ctrl/⌘ + S 保存。", save: "保存", reset: "还原", saved: "{id} 已保存，一秒内处处生效。", notSaved: "没有保存：{n} 处需要修改", idNeeded: "条目需要编号", itemSure: "从目录中删除“{title}”？", itemGone: "{id} 已删除。",
   findUser: "用户名的一部分", events: "事件", noUsers: "还没有用户。", userCounts: "{sessions} 段对话，{events} 条事件", personalOn: "按口味排序", personalOff: "不按口味排序", export: "导出", erase: "删除", theyLike: "我们认为他们喜欢", theyDislike: "我们认为他们不喜欢", wishesSaid: "提过的要求", openTalk: "对话",
   eraseSure: "删除 {user}：{sessions} 段对话、{events} 条事件以及全部了解？删除后无法恢复。", eraseNow: "永久删除", erased: "已删除：{log} 条事件，{records} 条其他记录，{live} 个进行中的轮次。",
-  dropHere: "把 CSV 或 JSONL 文件拖到这里", dropHint: "或选择文件。先试读，确认之前什么都不会保存。", checking: "正在试读……", holds: "内容", kind_items: "条目", kind_events: "事件", kind_: "", triedN: "试读：{rows} 行，{accepted} 行可用，{rejected} 行将被拒绝。还没有保存。", appliedN: "{rows} 行：保存 {accepted} 行，拒绝 {rejected} 行。", apply: "保存 {n} 行",
+  dropHere: "把 CSV 或 JSONL 文件拖到这里", dropHint: "或选择文件。先试读，确认之前什么都不会保存。", tooLarge: "请分成几份导入（每份都带表头），或使用命令：zhiyin import", checking: "正在试读……", holds: "内容", kind_items: "条目", kind_events: "事件", kind_: "", triedN: "试读：{rows} 行，{accepted} 行可用，{rejected} 行将被拒绝。还没有保存。", appliedN: "{rows} 行：保存 {accepted} 行，拒绝 {rejected} 行。", apply: "保存 {n} 行",
   rowErrors: "逐行的问题", line: "行", message: "问题", firstN: "只显示前 {n} 行。", earlier: "以前的导入", noImports: "还没有导入。", file: "文件", rows: "行数", kept: "保存", refused: "拒绝", errorsCsv: "下载被拒绝的行（CSV）",
   state_off: "未启用", state_ready: "就绪", state_open: "休息中", state_ok: "正常", state_away: "断开", modelOff: "没有指定模型，由规则和模板作答。设置 llm.url 可指定模型。", modelReady: "对话到来时会提问。", modelOpen: "连续失败多次，暂时不再提问，由规则作答。", usedFor: "用于：",
   probe: "立即探测", probing: "探测中……几秒，慢的模型要几分钟", able: "能力", notProbed: "还没有探测。", callsHours: "最近 {n} 小时的提问结果", noCalls: "没有提问过。", perSecond: "每秒 {n} 词元", tokensN: "{n} 词元", streams: "流式输出", forms: "结构化输出", choices: "概率", context: "上下文", reads: "读取", writes: "写出", probed: "探测于", wanting: "缺少：",
