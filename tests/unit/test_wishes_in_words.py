@@ -51,3 +51,12 @@ def test_evidence_is_the_fields_name_and_its_value_in_both_languages(wording: Wo
     reasons = (Reason(kind="wish", field="price", value=149), Reason(kind="behaviour", field="", value="", source=item.id))
     found = wording.evidence_by_language(Candidate(item=item, score=1.0, reasons=reasons))
     assert found == {"en": ("price: ¥149", ""), "zh": ("价格：149 元", "")}
+
+
+def test_a_quality_that_is_not_wanted_is_named_as_the_user_did_not_by_its_values(wording: Wording) -> None:
+    """ "No Chinese brands" is shown as that, and not as nine names."""
+    wish = Wish(field="uses", op=Op.NONE_OF, value=("mood",), negated=True, source="nothing cosy")
+    assert wording.wish(wish, "en") == "not cosy"
+    assert wording.wish(wish, "zh") == "不要温馨"
+    named = replace(wish, source="no mood light")
+    assert wording.wish(named, "en") == "no mood"

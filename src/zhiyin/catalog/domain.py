@@ -173,10 +173,10 @@ class Domain:
         for name, adjective in self.adjectives.items():
             lead = adjective.conditions[0]
             if (lead.field, lead.op, lead.value) == (wish.field, wish.op, wish.value):
-                return adjective if lead.op not in NUMERIC_OPS or not _FIGURE.search(wish.source) or self._names(name, wish.source) else None
+                return adjective if lead.op not in NUMERIC_OPS or not _FIGURE.search(wish.source) or self.names(name, wish.source) else None
         return None
 
-    def _names(self, adjective: str, words: str) -> bool:
+    def names(self, adjective: str, words: str) -> bool:
         """Whether the words say the quality by one of its own surfaces."""
         return any(surface.lower() in words.lower() for lexicon in self.lexicons.values() for surface in lexicon.adjectives.get(adjective, ()))
 

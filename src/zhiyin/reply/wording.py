@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import Field
@@ -143,6 +144,13 @@ class Wording:
         quality = self.domain.quality_of(wish)
         if quality is not None and quality.hard == wish.hard and quality.label and not wish.negated:
             return quality.label.get(language, quality.name)
+        if (
+            wish.op is Op.NONE_OF
+            and (quality := self.domain.quality_of(replace(wish, op=Op.ANY_OF))) is not None
+            and quality.label
+            and self.domain.names(quality.name, wish.source)
+        ):
+            return f"不要{quality.label.get(language, quality.name)}" if language == "zh" else f"not {quality.label.get(language, quality.name)}"
         if wish.op is Op.LIKE:
             most = {"en": {"lowest": "lowest", "highest": "highest"}, "zh": {"lowest": "最低", "highest": "最高"}}[language].get(str(wish.value), str(wish.value))
             return f"{label}{most}" if language == "zh" else f"{most} {label}"

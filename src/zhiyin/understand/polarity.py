@@ -53,7 +53,7 @@ def negated(scopes: Sequence[Scope], start: int, end: int) -> Scope | None:
 def _positive_follows(text: str, mention: Mention, mentions: Sequence[Mention]) -> bool:
     """小米不要红米: the cue after the first belongs to the second."""
     cue = cues.NEGATED_AFTER.match(text, mention.end)
-    return cue is not None and any(cue.end() <= m.start <= cue.end() + 1 for m in mentions)
+    return cue is not None and any(cue.end() <= m.start and not text[cue.end() : m.start].strip() for m in mentions)
 
 
 def _scope_end(text: str, start: int, mentions: Sequence[Mention]) -> int:

@@ -34,6 +34,9 @@ _THIS = re.compile(
 _THESE = re.compile(
     rf"\b(?:all\s+(?:of\s+)?)?(?:these|those|them)\b(?:\s+{_THING})?|\ball (?:five|four|three|two)\b|\bboth\b(?: of them)?|这些|那些|它们|(?:这|那)(?:几|[两三四五]|\d)[部款个本台]|[两三四五][部款个]都|全都|都(?=看过|有了|不喜欢|不错|不行)"
 )
+_LISTED = re.compile(
+    r"\s*(?:please |can you |请|帮我|把)?(?:compare|比较一下|比较|对比一下|对比|比一比|比比)?\s*(?:numbers? |nos?\.? )?(?P<list>\d{1,2}(?:\s*(?:,|，|、|and|和|与|跟|vs\.?|&)\s*(?:and )?\d{1,2})+)\s*(?:号|比一比|比较|对比|一下|please)*\s*[.!?。！？]*\s*"
+)
 _SUPERLATIVE_ONE = re.compile(r"\s*(?:one|of (?:these|those|them|the)|那[个款部台]|的那[个款部台]|的是哪|的是|among)")
 
 
@@ -54,6 +57,10 @@ def read_references(text: str, state: State) -> tuple[list[Reference], list[Noti
     alone = re.fullmatch(r"\s*(?:选|要|no\.?|#)?\s*([1-9])\s*[.。!！]?\s*", text)
     if alone and int(alone[1]) <= len(slate) and not state.question:
         return [Reference(alone.start(1), alone.end(1), (slate[int(alone[1]) - 1],))], []
+    if listed := _LISTED.fullmatch(text):  # "compare 1 and 3"
+        listing = [(d.start() + listed.start("list"), d.end() + listed.start("list"), int(d[0])) for d in re.finditer(r"\d+", listed["list"])]
+        beyond = [Notice(code="out_of_range", slots={"ordinal": str(n), "count": str(len(slate))}) for _, _, n in listing if not 1 <= n <= len(slate)]
+        return [Reference(start, end, (slate[n - 1],)) for start, end, n in listing if 1 <= n <= len(slate)], beyond if slate else [Notice(code="nothing_shown")]
     for m in _ORDINAL.finditer(text):
         places = _places(m, len(slate))
         if not slate:

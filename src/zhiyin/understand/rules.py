@@ -262,7 +262,7 @@ class RuleReader:
         if signals & {Signal.GREET, Signal.UNDO, Signal.SKIP, Signal.RESTART}:
             return ""
         spans = [(m.start, m.end) for m in message.mentions] + [(q.start, q.end) for q in message.quantities] + [(r.start, r.end) for r in message.references]
-        spans += [(u.start, u.end) for u in message.unknown]
+        spans += [*((u.start, u.end) for u in message.unknown), *((s.start, s.end) for s in message.scopes)]  # "hates violence" is no search for violence
         spans += [
             m.span()
             for pattern in (
