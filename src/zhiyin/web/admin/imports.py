@@ -37,7 +37,7 @@ KIND = "import"
 KEPT = 100
 """Imports that are remembered; of more, the latest."""
 _REMEMBERED = timedelta(days=90)  # rows with errors may name users
-MOST_ROWS = 20_000
+MOST_ROWS = 5_000
 _AT_ONCE = 1000  # items that are kept and served in one step
 _LAST = 10**14  # milliseconds: keys count down, so that the latest import comes first
 _FIELDS = {

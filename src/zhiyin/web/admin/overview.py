@@ -30,10 +30,11 @@ async def overview(service: Here, counted: Counted, hours: Annotated[int, Query(
     step = next(s for s in _STEPS if hours * 3600 <= s * _MOST_BUCKETS)
     since = datetime.fromtimestamp((until - timedelta(hours=hours)).timestamp() // step * step, UTC)
     counts = await counted.since(service.archive, since, until)
-    return await asyncio.to_thread(_summed, counts, since, until, step)
+    return await asyncio.to_thread(summed, counts, since, until, step)
 
 
-def _summed(counts: Counts, since: datetime, until: datetime, step: int) -> Json:
+def summed(counts: Counts, since: datetime, until: datetime, step: int) -> Json:
+    """Counts of a window as the answer has them, in all and by stretches of `step` seconds."""
     rows = counts.rows[counts.rows["time"] <= until.timestamp()]
     size = int((until.timestamp() - since.timestamp()) // step) + 1
     place = ((rows["time"] - since.timestamp()) // step).astype(np.int64)

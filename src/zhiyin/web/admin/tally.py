@@ -110,6 +110,7 @@ class Tally:
         self._reading: asyncio.Task[None] | None = None
         self._wanted = datetime.max.replace(tzinfo=UTC)
         self._doubted: dict[UserId, None] = {}
+        self._doubts_all = False  # whether anybody may have been erased
         self.following = False  # whether other workers tell of users who were erased
 
     async def since(self, archive: Archive, moment: datetime, now: datetime) -> Counts:
@@ -129,9 +130,12 @@ class Tally:
         short = not task.done() or columns.since is None or moment < columns.since
         return Counts(rows=columns.rows[columns.rows["time"] >= moment.timestamp()], outcomes=tuple(columns.outcomes), truncated=short, reading=not task.done())
 
-    def doubt(self, user: UserId) -> None:
-        """Look again, at the next reading, which sessions of a user there are: some may have been erased."""
-        self._doubted[user] = None
+    def doubt(self, user: UserId | None) -> None:
+        """Look again, at the next reading, which sessions of a user, or of everybody, there are: some may have been erased."""
+        if user is None:
+            self._doubts_all = True
+        else:
+            self._doubted[user] = None
 
     async def aclose(self) -> None:
         """Read no more."""
@@ -144,7 +148,8 @@ class Tally:
         tail = await archive.tail(limit=1, newest=True)
         newest = tail[-1].place if tail else 0
         columns = self._columns
-        if columns is None or now - columns.born > _FRESH or len(columns.rows) > 2 * MOST:
+        if columns is None or self._doubts_all or now - columns.born > _FRESH or len(columns.rows) > 2 * MOST:
+            self._doubts_all = False
             columns = self._columns = _Columns(now, newest)
         while page := await archive.tail(after=columns.last, limit=_PAGE):
             columns.add(await asyncio.to_thread(columns.read, page))
