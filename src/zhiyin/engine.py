@@ -25,6 +25,7 @@ from zhiyin.types import (
     Card,
     Done,
     Edited,
+    Event,
     Fed,
     Heard,
     ItemId,
@@ -56,6 +57,7 @@ class _Session:
 
     state: State = field(default_factory=State)
     read: int = 0
+    last: Event | None = None  # of those: what is no longer in its place was erased by another process
     before: tuple[Fed, ...] = ()  # the user's feedback from other sessions
     reasons: dict[ItemId, Query] = field(default_factory=dict)  # for which query an item was shown
 
@@ -262,9 +264,9 @@ class Engine:
                 self.find.learn(self._profile(live, live.state, event.time))
         return new
 
-    def refresh(self, user: UserId) -> None:
-        """Forget what is held in memory of a user: the log has changed elsewhere, or was erased."""
-        for key in [key for key in self._live if key[1] == user]:
+    def refresh(self, user: UserId | None) -> None:
+        """Forget what is held in memory of a user, or of everybody: the log has changed elsewhere, or was erased."""
+        for key in [key for key in self._live if user is None or key[1] == user]:
             del self._live[key]
 
     async def undo(self, session: SessionId, user: UserId) -> None:
@@ -300,14 +302,17 @@ class Engine:
             live = self._live.setdefault((session, user), live)
             if len(self._live) > _SESSIONS_KEPT:
                 self._live.popitem(last=False)
-        elif user in self._stale:
+        elif user in self._stale or not live.read:
             await self._reread(user)
         if (session, user) in self._live:
             self._live.move_to_end((session, user))
-        state, read = live.state, live.read
-        fresh = await self.store.events(session, after=read)
+        state, read, last = live.state, live.read, live.last
+        fresh = await self.store.events(session, after=max(read - 1, 0))
+        if last is not None and (not fresh or fresh[0] != last):
+            self.refresh(user)
+            return await self._session(session, user)
         if fresh and live.read == read:  # else another turn of this session has read them meanwhile
-            live.state, live.read = replay(fresh, state), read + len(fresh)
+            live.state, live.read, live.last = replay(fresh[min(read, 1) :], state), read + len(fresh) - min(read, 1), fresh[-1]
         live.state = self.present.known(live.state)  # each time: the catalogue may have changed
         return live
 
@@ -339,7 +344,7 @@ class Engine:
 def query_of(state: State, before: Sequence[Fed], terms: Terms) -> Query:
     """What a turn looks for: what its state asks for, by the user's taste, without what the user was done with `before`, in other sessions."""
     profile = read_profile((*(before if terms.personal else ()), *state.feedback), terms.time)
-    query = plan(state, profile, seed=_seed(terms.session, state.turn))
+    query = plan(state, profile, seed=zlib.crc32(f"{terms.session}/{state.turn}".encode()))
     done = frozenset(f.item for f in before if f.kind in DONE_EVENTS)
     query = replace(query, wishes=(*query.wishes, *terms.filters), exclude=query.exclude | done)
     return replace(query, limit=terms.limit) if terms.limit and state.count is None else query
@@ -374,10 +379,6 @@ async def _surely(work: Coroutine[None, None, object]) -> None:
     except asyncio.CancelledError:
         await task
         raise
-
-
-def _seed(session: SessionId, turn: int) -> int:
-    return zlib.crc32(f"{session}/{turn}".encode())
 
 
 class _Watch:

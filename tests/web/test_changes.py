@@ -62,14 +62,14 @@ async def test_where_the_bus_is_silent_the_store_is_asked() -> None:
         await until(lambda: heard == [("moon-1", "a")])
 
 
-async def test_a_bus_that_missed_something_has_the_store_asked_at_once() -> None:
+async def test_a_bus_that_missed_something_has_the_store_asked_at_once_and_everybodys_taste_doubted() -> None:
     store, bus, heard = MemoryStore(), LocalBus(), []
     async with following(store, bus, heard, every=60):
         await store.put("item", "moon-1", "a")
         await asyncio.sleep(0.02)
         assert heard == []
         bus.resync()
-        await until(lambda: heard == [("moon-1", "a")])
+        await until(lambda: heard == [("taste", None), ("moon-1", "a")])
 
 
 async def test_a_users_taste_is_told_to_the_others_and_not_to_oneself() -> None:

@@ -33,7 +33,7 @@ class Changes:
     def __init__(self, records: Records, bus: Bus, *, every: float = _EVERY) -> None:
         self._records, self._bus, self._every = records, bus, every
         self._by_kind: dict[str, list[Callable[[Record], Awaitable[None]]]] = {FORGOTTEN: [self._forget]}
-        self._by_taste: list[Callable[[UserId], None]] = []
+        self._by_taste: list[Callable[[UserId | None], None]] = []
         self._version = 0
         self._me = uuid.uuid4().hex
         self._rung = asyncio.Event()
@@ -43,8 +43,8 @@ class Changes:
         """Have `act` called with each document of a kind that changes, or is deleted, from now on."""
         self._by_kind.setdefault(kind, []).append(act)
 
-    def on_taste(self, act: Callable[[UserId], None]) -> None:
-        """Have `act` called with each user whose feedback another worker took."""
+    def on_taste(self, act: Callable[[UserId | None], None]) -> None:
+        """Have `act` called with each user whose feedback another worker took, or whom it erased; with None where that may be anybody."""
         self._by_taste.append(act)
 
     async def changed(self, kind: str) -> None:
@@ -100,6 +100,8 @@ class Changes:
                         act(UserId(user))
                 elif topic == MISSED:
                     self._rung.set()
+                    for act in self._by_taste:
+                        act(None)
 
     async def _follow(self) -> None:
         while True:

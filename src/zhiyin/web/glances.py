@@ -33,9 +33,9 @@ class Glances:
                 self._known.popitem(last=False)
         return {"session_id": one.session, "first": one.first.isoformat(), "last": one.last.isoformat(), "title": known[2], "turns": known[3]}
 
-    def forget(self, user: UserId) -> None:
-        """Keep nothing of a user's."""
-        for session in [s for s, (_, owner, _, _) in self._known.items() if owner == user]:
+    def forget(self, user: UserId | None) -> None:
+        """Keep nothing of a user's, or of anybody's."""
+        for session in [s for s, (_, owner, _, _) in self._known.items() if user is None or owner == user]:
             del self._known[session]
 
 

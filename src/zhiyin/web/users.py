@@ -12,7 +12,7 @@ from zhiyin.web.bodies import Body, Id
 from zhiyin.web.callers import Caller, Who
 from zhiyin.web.glances import Seen
 from zhiyin.web.known import known_of
-from zhiyin.web.leaving import erase, taken_along
+from zhiyin.web.leaving import erase_and_tell, taken_along
 from zhiyin.web.personal import set_personal
 from zhiyin.web.problems import invalid, missing
 from zhiyin.web.service import Here
@@ -21,6 +21,7 @@ from zhiyin.wire import Json
 router = APIRouter(tags=["users"])
 ME = "me"
 _ELSEWHERE = 0.25  # seconds in which a turn that another worker answers has stopped and is in the log
+_ELSEWHERE_UNTOLD = 1.2  # the same, where workers have no bus and look into the store twice a second
 
 
 class UserBody(Body):
@@ -68,7 +69,8 @@ async def erase_user(*, service: Here, who: Who, seen: Seen, counted: Counted, u
     """Erase everything of a user; how much went, store by store: events of the log, documents beside it, turns still at hand here."""
     user = user_of(who, user_id)
     live = await service.turns.forget_user(user)
-    log, records = await erase(service.app.stores, user, elsewhere=_ELSEWHERE)
+    told = service.settings.redis or service.settings.store.partition(":")[0] == "memory"
+    log, records = await erase_and_tell(service.app.stores, user, service.clock(), elsewhere=_ELSEWHERE if told else _ELSEWHERE_UNTOLD)
     seen.forget(user)
     counted.doubt(user)
     service.app.engine.refresh(user)
