@@ -57,7 +57,7 @@ function Tiles({ desk, totals }: { desk: Desk; totals: Totals }) {
     [w.likes, n(totals.likes), fill(w.likesOf, { share: percent(rate(totals.likes, totals.likes + totals.dislikes), desk) })],
     [w.dislikes, n(totals.dislikes), w.dislikesHint, "disliked"],
     [w.clicks, n(totals.clicks), fill(w.purchasesN, { n: n(totals.purchases) })],
-    [w.withheld, n(totals.withheld), fill(w.cutN, { n: n(totals.cut) })],
+    [w.withheld, n(totals.withheld), fill(w.cutN, { n: n(totals.cut) }), "withheld"],
   ];
   return (
     <ul class="tiles">

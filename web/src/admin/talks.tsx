@@ -6,7 +6,7 @@ import { Replay } from "./replay";
 import { hashOf, pathOf } from "./route";
 import type { KeptCase, Talk } from "./types";
 
-const FILTERS = ["all", "empty", "disliked", "slow", "fallback", "undone"] as const;
+const FILTERS = ["all", "empty", "relaxed", "disliked", "slow", "fallback", "withheld", "cut", "undone"] as const;
 
 /** Conversations: the list, or one that is open. */
 export function Talks({ desk }: { desk: Desk }) {

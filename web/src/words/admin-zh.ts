@@ -10,7 +10,7 @@ export const zh: AdminWords = {
   turns: "轮次", turnsBy: "{sessions} 段对话，{users} 位用户", firstCard: "首张卡片", p50: "一半在此之内（p50）", p95: "95% 在此之内（p95）", wholeTurn: "整轮用时", p95Is: "一半在此之内；95%：{value}", emptyRate: "没有结果", fallbackRate: "模型回退",
   of: "{all} 轮中的 {n} 轮", relaxedN: "{n} 轮提议放宽", likes: "喜欢", likesOf: "占喜欢与不合适的 {share}", dislikes: "不合适", dislikesHint: "标为“不合适”的卡片", clicks: "点击", purchasesN: "{n} 次购买", purchases: "购买", withheld: "扣下的句子", cutN: "{n} 轮中断", empty: "没有结果", fallbacks: "模型回退",
   plotTurns: "各时段的轮次", plotSpeed: "首张卡片用时", plotTaste: "用户的看法", asTable: "以表格显示", time: "时间",
-  filter: "显示", filter_all: "全部", filter_empty: "没有结果", filter_disliked: "不合适", filter_slow: "慢", filter_fallback: "回退", filter_undone: "已撤销", byUser: "用户", said: "开头", last: "最近", flags: "标记", user: "用户", untitled: "（没有文字）", noTalks: "还没有对话。",
+  filter: "显示", filter_all: "全部", filter_empty: "没有结果", filter_relaxed: "提议放宽", filter_withheld: "扣下句子", filter_cut: "中断", filter_disliked: "不合适", filter_slow: "慢", filter_fallback: "回退", filter_undone: "已撤销", byUser: "用户", said: "开头", last: "最近", flags: "标记", user: "用户", untitled: "（没有文字）", noTalks: "还没有对话。",
   flag_empty: "没有结果", flag_relaxed: "提议放宽", flag_disliked: "不合适", flag_fallback: "回退", flag_withheld: "扣下句子", flag_slow: "慢", flag_cut: "中断", flag_undone: "已撤销",
   cases: "测试用例", casesHint: "已保存 {n} 个。加入测试之前，请先改好预期。", downloadAll: "全部下载", name: "名称", note: "备注", turn: "轮", made: "创建于", remove: "删除",
   session: "会话", makeCase: "做成测试用例", makeCaseTo: "到第 {n} 轮的测试用例", caseMade: "测试用例 {name} 已保存并下载。", caseHint: "把这段对话保存为 tests/conversations 的一行，以所见为预期",
