@@ -124,6 +124,31 @@ async def test_a_line_that_does_not_end_is_held_to_a_tenth_of_the_patience() -> 
     gate.leave()
 
 
+async def test_who_has_a_place_and_is_still_on_the_way_does_not_make_a_line_that_stands_look_empty() -> None:
+    clock = FakeClock()
+    gate = Gate(waiting=12, patience=1.0, clock=clock)
+    comes = [asyncio.Event() for _ in range(32)]
+    full: dict[int, bool] = {}
+    tasks: list[asyncio.Task[None]] = []
+
+    async def request(n: int) -> None:
+        with gate.place():
+            await comes[n].wait()  # it reads its session; the gate is free when it comes there
+            async with gate:
+                if n < 30:
+                    tasks.append(asyncio.create_task(request(n + 1)))
+                    await asyncio.sleep(0)
+                clock.now += 0.06
+                full[n] = gate.full
+        comes[n + 1].set()
+
+    comes[0].set()
+    await request(0)
+    while pending := [task for task in tasks if not task.done()]:
+        await asyncio.gather(*pending)
+    assert (full[5], full[29]) == (False, True)
+
+
 async def test_however_slow_turns_are_one_may_wait() -> None:
     clock = FakeClock()
     gate = Gate(waiting=12, patience=0.15, clock=clock)

@@ -30,7 +30,7 @@ class Gate:
         self._line, self._most, self._in_line = asyncio.Semaphore(1), waiting, 0
         self._patience, self._clock = patience, clock
         self._mean = self._since = self._left = 0.0  # seconds from one to the next where there is a line; since when the one inside is waited for; when the last one left
-        self._empty = 0.0  # when the line was empty last, of those times at which that counts
+        self._empty = 0.0  # when the line was empty last, with nobody on the way to it
 
     @property
     def waiting(self) -> int:
@@ -51,12 +51,17 @@ class Gate:
         """Keeps a place in line for the request that runs, from before it is read: who comes as far as the line is not turned away there. It is given back where the request ends before."""
         place = _Place()
         token = _PLACE.set(place)
-        self._in_line += 1
+        self._come()
         try:
             yield
         finally:
             _PLACE.reset(token)
             self._in_line -= place.take()
+
+    def _come(self) -> None:
+        if not self._in_line and not self._line.locked():
+            self._empty = self._clock()
+        self._in_line += 1
 
     def check(self) -> None:
         """Raises a 503 `overloaded` where the line is full and the running request has no place in it."""
@@ -69,15 +74,13 @@ class Gate:
         self.check()
         place = _PLACE.get()
         if place is None or not place.take():
-            self._in_line += 1
+            self._come()
         waits = self._line.locked()
         try:
             await self._line.acquire()
         finally:
             self._in_line -= 1
         self._since = self._left if waits else self._clock()  # what is done between two turns takes its time too
-        if not waits:
-            self._empty = self._since
         inside = False
         try:
             for _ in range(_BREATHS):
