@@ -85,6 +85,7 @@ def tile(page, name: str) -> int:
 def test_the_overview_counts_what_was_played_and_tells_the_plots_as_tables(desk, server) -> None:
     page = desk("#/overview?hours=1")
     page.locator(".tiles").wait_for()
+    page.locator(".reading").wait_for(state="detached")
     before = {name: tile(page, name) for name in ("Turns", "Likes", "Dislikes")}
     play(server.address, "counted", "zh")
     page.get_by_role("button", name="Refresh").click()
@@ -93,6 +94,7 @@ def test_the_overview_counts_what_was_played_and_tells_the_plots_as_tables(desk,
     assert tile(page, "Dislikes") == before["Dislikes"] + 1
     assert page.locator("figure svg[role=img]").count() == 3
     page.locator("figure summary").first.click()
+    page.locator("figure table").wait_for()
     cells = page.locator("figure").first.locator("tbody td:nth-child(2)").all_inner_texts()
     assert sum(int(cell) for cell in cells) == before["Turns"] + 3
     page.get_by_role("button", name="7 days").click()

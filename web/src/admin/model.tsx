@@ -41,6 +41,7 @@ export function Model({ desk }: { desk: Desk }) {
           <p class="soft">{off ? w.modelOff : told.state === "ready" ? w.modelReady : w.modelOpen}</p>
           {told.stages?.length ? <p class="soft">{w.usedFor} {told.stages.map((one) => desk.named("stage", one)).join(", ")}</p> : null}
           {fault ? <p class="fault" role="alert">{fault}</p> : null}
+          {told.reading ? <p class="note">{w.stillReading} <button type="button" class="pill" onClick={loaded.again}>{w.refresh}</button></p> : null}
           <div class="halves">
             {off ? null : <section><h2>{w.able}</h2>{known.length ? known.map((one, n) => <Able key={n} desk={desk} one={one} />) : <p class="soft">{w.notProbed}</p>}</section>}
             <section>

@@ -9,6 +9,7 @@ import type { Overview as Told, Totals } from "./types";
 
 const SPANS = ["1", "24", "168", "720"] as const;
 const SECONDS = 30;
+const SOON = 1500; // milliseconds, while the service still reads its log
 
 /** How it goes: numbers, plots over time, asked again by itself while the page is looked at. */
 export function Overview({ desk }: { desk: Desk }) {
@@ -21,6 +22,11 @@ export function Overview({ desk }: { desk: Desk }) {
     const clock = setInterval(() => document.hidden || loaded.again(), SECONDS * 1000);
     return () => clearInterval(clock);
   }, [lively]);
+  useEffect(() => {
+    if (!loaded.value?.reading) return;
+    const clock = setTimeout(loaded.again, SOON);
+    return () => clearTimeout(clock);
+  }, [loaded.value]);
   const at = loaded.at ? new Intl.DateTimeFormat(desk.lang === "zh" ? "zh-CN" : "en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(loaded.at) : "";
   return (
     <>
@@ -33,8 +39,8 @@ export function Overview({ desk }: { desk: Desk }) {
       </div>
       <Wait desk={desk} of={loaded}>{(told) => (
         <>
-          {told.truncated ? <p class="note">{w.truncated}</p> : null}
-          {told.totals.turns === 0 ? <p class="note">{w.quiet}</p> : null}
+          {told.reading ? <p class="note reading">{w.stillReading}</p> : told.truncated ? <p class="note">{w.truncated}</p> : null}
+          {told.totals.turns === 0 && !told.reading ? <p class="note">{w.quiet}</p> : null}
           <Tiles desk={desk} totals={told.totals} />
           <Plots desk={desk} told={told} />
         </>

@@ -16,7 +16,7 @@ export interface Bucket {
   start: string; turns: number; empty: number; fallbacks: number; likes: number; dislikes: number; clicks: number; purchases: number;
   first_card_p50_ms: number | null; first_card_p95_ms: number | null;
 }
-export interface Overview { since: string; until: string; bucket_seconds: number; totals: Totals; buckets: Bucket[]; truncated: boolean }
+export interface Overview { since: string; until: string; bucket_seconds: number; totals: Totals; buckets: Bucket[]; truncated: boolean; reading?: boolean }
 
 export interface Talk { session_id: string; user: string; first: string; last: string; turns: number; title: string; flags: string[]; languages: Lang[] }
 
@@ -62,7 +62,7 @@ export interface RowError { line: number | null; field: string; message: string;
 export interface Imported { import_id: string | null; name?: string; kind?: string; format?: string; time?: string; rows: number; accepted: number; rejected: number; errors: RowError[]; seen?: boolean }
 
 export interface Capabilities { url?: string; model: string; streams: boolean; rung: string | number; choices: boolean; context: number; prompt_speed: number; answer_speed: number; probed: string; notes: string[]; wanting?: string[] }
-export interface Model { model: string | null; state: string; stages?: string[]; models?: { url: string; capabilities: Capabilities | null; wanting: string[] }[]; hours?: number; calls: Record<string, number> }
+export interface Model { model: string | null; state: string; stages?: string[]; models?: { url: string; capabilities: Capabilities | null; wanting: string[] }[]; hours?: number; calls: Record<string, number>; reading?: boolean }
 export interface Health { status: string; parts: Record<string, string>; version: string; uptime_seconds: number; workers: number; store: string; redis: string; domain?: string; items?: number; embedded?: boolean; trained?: boolean; local_mode?: boolean }
 export interface Setting { name: string; value: unknown; from: string; description?: string }
 export interface Key { id: string; name: string; scope: string; created: string; used: string | null; revoked: string | null }

@@ -6,7 +6,7 @@ export const zh: AdminWords = {
   theme: "主题", system: "跟随系统", light: "浅色", dark: "深色", unreached: "服务没有响应。它在运行吗？", yes: "是", no: "否", unknown: "未知", copied: "已复制", copyFailed: "浏览器不允许本页复制，请手动选中文字。", copy: "复制",
   lockTitle: "需要管理员密钥", lockNeeded: "本服务已启用密钥，请输入权限为 admin 的密钥。", lockWrong: "密钥不对，或已被吊销。请换一个管理员密钥。", lockForbidden: "这个密钥没有权限：需要管理员密钥（ak_…）；本机模式下只接受本机的请求。",
   adminKey: "管理员密钥", lockHint: "只保存在当前标签页，关闭即忘。在服务器上生成：", unlock: "继续", forgetKey: "忘记密钥",
-  span: "时间", h1: "1 小时", h24: "24 小时", h168: "7 天", h720: "30 天", updated: "更新于 {at}", lively: "每 {n} 秒刷新", truncated: "事件太多，没有全部读取；以下是最近部分的数字。", quiet: "这段时间没有人说话。",
+  span: "时间", h1: "1 小时", h24: "24 小时", h168: "7 天", h720: "30 天", updated: "更新于 {at}", lively: "每 {n} 秒刷新", truncated: "事件太多，没有全部读取；以下是最近部分的数字。", stillReading: "日志还在读取，数字会继续增加。", quiet: "这段时间没有人说话。",
   turns: "轮次", turnsBy: "{sessions} 段对话，{users} 位用户", firstCard: "首张卡片", p50: "一半在此之内（p50）", p95: "95% 在此之内（p95）", wholeTurn: "整轮用时", p95Is: "一半在此之内；95%：{value}", emptyRate: "没有结果", fallbackRate: "模型回退",
   of: "{all} 轮中的 {n} 轮", relaxedN: "{n} 轮提议放宽", likes: "喜欢", likesOf: "占喜欢与不合适的 {share}", dislikes: "不合适", dislikesHint: "标为“不合适”的卡片", clicks: "点击", purchasesN: "{n} 次购买", purchases: "购买", withheld: "扣下的句子", cutN: "{n} 轮中断", empty: "没有结果", fallbacks: "模型回退",
   plotTurns: "各时段的轮次", plotSpeed: "首张卡片用时", plotTaste: "用户的看法", asTable: "以表格显示", time: "时间",
