@@ -223,7 +223,7 @@ def test_two_hundred_turns_stay_smooth(visit) -> None:
     say(page, texts[0])
     page.evaluate(SAY_ALL, texts[1:190])
     page.reload()
-    page.locator(".card").first.wait_for()
+    page.locator(".earlier").wait_for()
     while page.locator(".earlier").count():
         page.locator(".earlier").click()
     assert page.locator(".turn").count() == 190
