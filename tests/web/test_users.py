@@ -141,6 +141,15 @@ def test_a_turn_that_is_answered_while_its_user_is_erased_is_not_kept(house) -> 
     house.run(scenario)
 
 
+def test_an_id_of_a_user_may_hold_a_slash(client) -> None:
+    say(client, user="shop/ann")
+    say(client, user="shop")
+    assert client.get("/v1/users/shop%2Fann").json()["sessions"] == 1
+    assert client.get("/v1/users/shop%2Fann/export").json()["user"] == "shop/ann"
+    assert client.delete("/v1/users/shop%2Fann").json()["erased"]["log"] > 0
+    assert [client.get(f"/v1/users/{user}").json()["sessions"] for user in ("shop", "shop%2Fann")] == [1, 0]
+
+
 def test_me_is_a_visitor(client, house) -> None:
     assert client.get("/v1/users/me").status_code == 400
     user, token = house.visitor()

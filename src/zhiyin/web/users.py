@@ -41,21 +41,7 @@ def user_of(who: Caller, named: str) -> UserId:
     return UserId(named)
 
 
-@router.get("/v1/users/{user_id}")
-async def get_user(service: Here, who: Who, user_id: Id) -> Json:
-    """What is known of a user: likes and dislikes with their weights, wishes of the latest sessions, how much there is in all."""
-    return (await known_of(service.app, user_of(who, user_id))).json(service.app.wording)
-
-
-@router.patch("/v1/users/{user_id}")
-async def change_user(service: Here, who: Who, user_id: Id, body: UserBody) -> Json:
-    """Say whether what is known may rank what is shown; it is kept either way, until it is erased."""
-    user = user_of(who, user_id)
-    await set_personal(service.records, user, body.personalise)
-    return (await known_of(service.app, user)).json(service.app.wording)
-
-
-@router.get("/v1/users/{user_id}/export", response_class=StreamingResponse, responses={200: {"content": {"application/json": {}}}})
+@router.get("/v1/users/{user_id:path}/export", response_class=StreamingResponse, responses={200: {"content": {"application/json": {}}}})
 async def export_user(service: Here, who: Who, user_id: Id) -> StreamingResponse:
     """Every event of a user, as a file."""
     user = user_of(who, user_id)
@@ -64,7 +50,21 @@ async def export_user(service: Here, who: Who, user_id: Id) -> StreamingResponse
     return StreamingResponse(taken_along(service.app.stores, user, service.clock()), media_type="application/json", headers=headers)
 
 
-@router.delete("/v1/users/{user_id}")
+@router.get("/v1/users/{user_id:path}")
+async def get_user(service: Here, who: Who, user_id: Id) -> Json:
+    """What is known of a user: likes and dislikes with their weights, wishes of the latest sessions, how much there is in all."""
+    return (await known_of(service.app, user_of(who, user_id))).json(service.app.wording)
+
+
+@router.patch("/v1/users/{user_id:path}")
+async def change_user(service: Here, who: Who, user_id: Id, body: UserBody) -> Json:
+    """Say whether what is known may rank what is shown; it is kept either way, until it is erased."""
+    user = user_of(who, user_id)
+    await set_personal(service.records, user, body.personalise)
+    return (await known_of(service.app, user)).json(service.app.wording)
+
+
+@router.delete("/v1/users/{user_id:path}")
 async def erase_user(*, service: Here, who: Who, seen: Seen, counted: Counted, user_id: Id) -> Json:
     """Erase everything of a user; how much went, store by store: events of the log, documents beside it, turns still at hand here."""
     user = user_of(who, user_id)
