@@ -14,14 +14,18 @@ LONGEST_MESSAGE = 4000  # characters
 _LEAST_PRINTABLE = 32
 
 
-def _whole(text: str) -> str:
-    """Text that is Unicode: half a surrogate pair cannot be stored."""
+def unkept(text: str) -> str:
+    """Why no store can hold a text; empty where every one can."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise PydanticCustomError("text", "holds half a character (a lone surrogate)") from None
-    if "\0" in text:
-        raise PydanticCustomError("text", "holds a NUL character")
+        return "holds half a character (a lone surrogate)"
+    return "holds a NUL character" if "\0" in text else ""
+
+
+def _whole(text: str) -> str:
+    if why := unkept(text):
+        raise PydanticCustomError("text", "{why}", {"why": why})
     return text
 
 
@@ -35,6 +39,10 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValida
 """An id that somebody else chose: 1 to 128 characters, none of them a control character."""
 Text = Annotated[str, StringConstraints(max_length=LONGEST_MESSAGE), AfterValidator(_whole)]
 """What a user wrote."""
+
+
+Whole = Annotated[str, AfterValidator(_whole)]
+"""Text of any length that a store can hold."""
 
 
 class Body(BaseModel):

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -140,7 +140,7 @@ def _key_of(request: HTTPConnection) -> str:
 
 def check_local(request: HTTPConnection) -> None:
     """403 unless both ends are this machine, and the name asked for is this machine's: a name of somebody else's that leads here is an attack (DNS rebinding)."""
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    host = _address(f"//{request.headers.get('host', '')}").hostname or ""
     forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
     client = request.client.host if request.client else "127.0.0.1"  # none over a Unix socket
     if forwarded or not is_loopback(host) or not is_loopback(client):
@@ -153,7 +153,7 @@ def _check_origin(request: HTTPConnection, service: Service) -> None:
     allowed = {o.strip().rstrip("/") for o in service.settings.http.origins.split(",") if o.strip()}
     if "*" in allowed or origin in allowed:
         return
-    foreign = urlsplit(origin).netloc != request.headers.get("host", "") if origin is not None else request.headers.get("sec-fetch-site") in _SITES_OF_OTHERS
+    foreign = _address(origin).netloc != request.headers.get("host", "") if origin is not None else request.headers.get("sec-fetch-site") in _SITES_OF_OTHERS
     if foreign:
         raise Problem(403, "forbidden", "this website may not call this server; the setting http.origins names those that may")
 
@@ -161,7 +161,15 @@ def _check_origin(request: HTTPConnection, service: Service) -> None:
 def _from_our_page(request: HTTPConnection) -> bool:
     """Whether a browser says that a page of this server asks. Others can say so too; they get what every visitor gets."""
     origin, host = request.headers.get("origin"), request.headers.get("host", "")
-    return request.headers.get("sec-fetch-site") == "same-origin" or (origin is not None and bool(host) and urlsplit(origin).netloc == host)
+    return request.headers.get("sec-fetch-site") == "same-origin" or (origin is not None and bool(host) and _address(origin).netloc == host)
+
+
+def _address(text: str) -> SplitResult:
+    """The parts of an address that a header gives; of what is none ("[::1") there are none."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return urlsplit("")
 
 
 def is_loopback(host: str) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import VALUE_KINDS, Field
 from zhiyin.types import Op, Scalar, Value, Wish
+from zhiyin.web.bodies import unkept
 from zhiyin.web.problems import invalid, nearest, unknown
 
 MOST_FILTERS, MOST_VALUES, LONGEST_VALUE = 20, 50, 200
@@ -89,7 +89,7 @@ def _numbers(op: Op, raw: object, field: Field, within: str) -> Value:
 
 
 def _number(raw: object, field: Field, within: str) -> int | float:
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw) or abs(raw) > _BIGGEST:
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not abs(raw) <= _BIGGEST:  # so no NaN, and an int of 400 digits is no float
         raise invalid(within, f"{field.name} is a number")
     return raw
 
@@ -101,6 +101,8 @@ def _value(raw: object, field: Field, catalog: Catalog, within: str) -> Scalar:
         return raw
     if not isinstance(raw, str) or not raw.strip() or len(raw) > LONGEST_VALUE:
         raise invalid(within, f"{field.name} is a text of 1 to {LONGEST_VALUE} characters")
+    if why := unkept(raw):
+        raise invalid(within, f"the value of {field.name} {why}")
     return canonical(raw.strip(), field, catalog)
 
 

@@ -22,7 +22,7 @@ from zhiyin.reply.wording import Wording
 from zhiyin.types import Candidate, Done, SessionId, UserId
 from zhiyin.web.answering import Leavable, say, unless_gone
 from zhiyin.web.belonging import place_of
-from zhiyin.web.bodies import LONGEST_MESSAGE, Id
+from zhiyin.web.bodies import LONGEST_MESSAGE, Id, Whole
 from zhiyin.web.callers import Caller, Who
 from zhiyin.web.formats import Format
 from zhiyin.web.histories import Histories, Spoken
@@ -82,7 +82,7 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     type: str = Field(max_length=100)
-    text: str = ""
+    text: Whole = ""
 
 
 class Message(BaseModel):
@@ -91,7 +91,7 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[Part] | None = None
+    content: Whole | list[Part] | None = None
 
     @property
     def text(self) -> str:
