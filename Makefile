@@ -42,7 +42,7 @@ $(PAGE): $(shell find web/src web/public web/*.html web/*.ts web/*.mjs web/packa
 
 test: $(VENV)/.dev page
 	cd web && npm test --silent
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: lint types layers prompts
 

@@ -26,13 +26,15 @@ PACKAGES = {"PostgreSQL": "postgresql", "MariaDB": "mariadb-server", "Redis": "r
 USUAL = {"PostgreSQL": "postgresql://postgres@127.0.0.1:5432/postgres", "MariaDB": "mysql://root@127.0.0.1:3306/mysql"}
 MAKE: dict[str, type[DatabaseServer]] = {"PostgreSQL": PrivatePostgres, "MariaDB": PrivateMariadb}
 _started: list[DatabaseServer] = []
-_left_out: set[str] = set()
 
 
 def leave_out(name: str) -> None:
     """Skip the test: in CI that is a failure (see conftest)."""
-    _left_out.add(name)
-    pytest.skip(f"no {name} here: set {VARIABLES[name]} to a URL, or apt-get install {PACKAGES[name]}")
+    pytest.skip(f"{_why(name)}: set {VARIABLES[name]} to a URL, or apt-get install {PACKAGES[name]}")
+
+
+def _why(name: str) -> str:
+    return f"no {name} here"
 
 
 @cache
@@ -155,8 +157,10 @@ def private_mariadb(_mariadb_of_the_module: DatabaseServer) -> DatabaseServer:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line on what was left out and how to get it."""
-    if _left_out:
-        how = ", ".join(f"{name} ({VARIABLES[name]} or apt-get install {PACKAGES[name]})" for name in sorted(_left_out))
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]  # of every process that ran tests
+    left_out = [name for name in sorted(VARIABLES) if any(_why(name) in reason for reason in skipped)]
+    if left_out:
+        how = ", ".join(f"{name} ({VARIABLES[name]} or apt-get install {PACKAGES[name]})" for name in left_out)
         terminalreporter.write_line(f"Left out for want of a server: the tests of {how}")
 
 
