@@ -57,7 +57,7 @@ LIFT = re.compile(
     r"\b(?:forget|drop|ignore|remove|never ?mind|scrap|lift|clear|cancel|skip)\s+(?:about\s+)?(?:the\s+|my\s+|that\s+)?(?P<b>[a-z ]{3,24})|"
     r"\b(?P<c>[a-z ]{3,20}?)\s+(?:doesn'?t|does not|don'?t|do not|no longer)\s+matters?|\b(?:don'?t|do not) care (?:about\s+)?(?:the\s+|which\s+|what\s+)?(?P<d>[a-z ]{3,20})|"
     r"\bno\s+(?P<e>[a-z]{3,12})\s+(?:limit|preference|restriction|requirement|constraint)|\b(?P<m>[a-z]{3,12}) no limit|\bno (?:limit|preference|restriction)s? (?:on|for|about) (?:the )?(?P<f>[a-z ]{3,16})|\b(?:doesn'?t|does not) have to be (?P<k>[a-z0-9 -]{2,20})|\bno need for (?P<l>[a-z0-9 -]{2,20})|"
-    r"(?P<g>[\u4e00-\u9fff]{1,5}?)(?:都|也)?(?:不限|无所谓|随便|随意|不重要|都行|都可以|没要求|不要求(?![\u4e00-\u9fff])|不限制|没有要求|没限制|都无所谓|不管了|不作要求)|(?:不限|不管|不在乎|不用管|去掉|取消|忽略|不要求|不一定要|不需要|不考虑|别管|放宽|什么|任何)(?P<h>[\u4e00-\u9fff]{2,5}?)(?:都行|都可以|的?限制|了|$|的?条件|也行|的?要求)|不限(?P<i>[\u4e00-\u9fff]{2,4})|不(?:一定|用|需要)(?:要|非得|非要|是)*(?P<j>[\u4e00-\u9fffa-z0-9]{1,8})(?:的|了|$)"
+    r"(?P<g>[\u4e00-\u9fff]{1,5}?)(?:都|也)?(?:不限|无所谓|随便|随意|不重要|都行|都可以|没要求|不要求(?![\u4e00-\u9fff])|不限制|没有要求|没限制|都无所谓|不管了|不作要求)|(?:不限|不管|不在乎|不用管|去掉|取消|忽略|不要求|不一定要|不需要|不考虑|别管|放宽|任何)(?P<h>[\u4e00-\u9fff]{2,5}?)(?:都行|都可以|的?限制|了|$|的?条件|也行|的?要求)|什么(?P<n>[\u4e00-\u9fff]{2,5}?)(?:都行|都可以|都好|都成|也行|也可以)|不限(?P<i>[\u4e00-\u9fff]{2,4})|不(?:一定|用|需要)(?:要|非得|非要|是)*(?P<j>[\u4e00-\u9fffa-z0-9]{1,8})(?:的|了|$)"
 )
 
 # --- asking for things ---
