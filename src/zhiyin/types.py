@@ -191,6 +191,7 @@ class Understanding:
     asked_values: tuple[str, ...] = ()  # values a yes-no question is about ("does it have NFC")
     count: int | None = None  # how many items were asked for
     topic: str = ""  # descriptive words no field covers
+    refused: str = ""  # such words under a negation
     signals: frozenset[Signal] = frozenset()
     notices: tuple[Notice, ...] = ()
 

@@ -141,6 +141,6 @@ class SlowModel:
             "ZHIYIN_LLM__KEY": openai_server.KEY,
             "ZHIYIN_LLM__STAGES": "speak",
             "ZHIYIN_LLM__FRAME": "free",
-            "ZHIYIN_LLM__FIRST_WORD": "60",
+            "ZHIYIN_LLM__FIRST_WORD": "900",  # a model that is held looks like a slow one, and must be asked all the same
             "ZHIYIN_HTTP__RESUME_SECONDS": "60",
         }

@@ -218,9 +218,9 @@ class Merger:
 
 
 def unexplained(understood: Understanding, text: str) -> str:
-    """The words that the rules made nothing of: the topic, and what something should be like (像外婆家那样的) where that is no item."""
+    """The words that the rules made nothing of: the topic, what is refused in such words, and what something should be like (像外婆家那样的) where that is no item."""
     likened = [m[0] for m in cues.SIMILAR.finditer(plain(text)) if m[0].startswith("像")] if not understood.about else []
-    return " ".join((understood.topic, *likened))
+    return " ".join(words for words in (understood.topic, understood.refused, *likened) if words)
 
 
 def mixed_intent(rules: Mapping[str, float], said: str, weight: float) -> Mapping[str, float]:

@@ -110,7 +110,7 @@ class RuleReader:
         if basis_named:
             signals |= {Signal.SIMILAR}
         sentiment = self._sentiment(message)
-        topic = self._topic(message, signals)
+        topic, unwanted = self._left_over(message, signals)
         intent = self._intent(Seen(message, state, about, asked, edits, judgements, frozenset(signals)))
         count, too_many = self._count(message)
         leading = max(intent, key=lambda name: intent[name])
@@ -127,6 +127,7 @@ class RuleReader:
             asked_values=asked_values,
             count=count,
             topic=topic,
+            refused=unwanted,
             signals=frozenset(signals),
             notices=(*message.notices, *notices, *too_many, *(Notice(code="unknown_title", slots={"title": u.title}) for u in message.unknown)),
         )
@@ -257,12 +258,12 @@ class RuleReader:
 
     # --- what is left over ---
 
-    def _topic(self, message: Message, signals: frozenset[Signal]) -> str:
-        """The descriptive words that no field, number, name or cue explains."""
+    def _left_over(self, message: Message, signals: frozenset[Signal]) -> tuple[str, str]:
+        """The descriptive words that no field, number, name or cue explains: the topic, and apart from it what is refused ("hates violence" is no search for violence)."""
         if signals & {Signal.GREET, Signal.UNDO, Signal.SKIP, Signal.RESTART}:
-            return ""
+            return "", ""
         spans = [(m.start, m.end) for m in message.mentions] + [(q.start, q.end) for q in message.quantities] + [(r.start, r.end) for r in message.references]
-        spans += [*((u.start, u.end) for u in message.unknown), *((s.start, s.end) for s in message.scopes)]  # "hates violence" is no search for violence
+        spans += [(u.start, u.end) for u in message.unknown]
         spans += [
             m.span()
             for pattern in (
@@ -281,8 +282,9 @@ class RuleReader:
             )
             for m in pattern.finditer(message.text)
         ]
-        rest = " ".join(_blank(message.text, spans).split())
-        return rest if content_words(rest) else ""
+        rest, scopes = _blank(message.text, spans), [(s.start, s.end) for s in message.scopes]
+        topic, refused = (" ".join(words.split()) for words in (_blank(rest, scopes), " ".join(rest[start:end] for start, end in scopes)))
+        return topic if content_words(topic) else "", refused if content_words(refused) else ""
 
     def _count(self, message: Message) -> tuple[int | None, list[Notice]]:
         text = message.text

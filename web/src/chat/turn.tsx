@@ -27,9 +27,10 @@ export const TurnView = memo(function TurnView({ chat, turn, last }: { chat: Cha
 function Answer({ chat, turn, last, w }: { chat: Chat; turn: Turn; last: boolean; w: Words }) {
   const waiting = turn.phase === "waiting";
   const reserved = turn.items.length > 0 || waiting;
+  const open = waiting || turn.phase === "cards" || turn.phase === "speaking";
   return (
     <>
-      {turn.reply || reserved ? <p class={`reply${reserved ? " reserved" : ""}`} lang={tag(turn.language)}>{turn.reply || <span class="dots" aria-hidden="true"><i /><i /><i /></span>}</p> : null}
+      {turn.reply || reserved ? <p class={`reply${reserved ? " reserved" : ""}`} lang={tag(turn.language)}>{turn.reply}{open ? <span class={turn.reply ? "dots after" : "dots"} aria-hidden="true"><i /><i /><i /></span> : null}</p> : null}
       {waiting ? <Skeletons /> : null}
       {turn.items.length ? <Cards chat={chat} turn={turn} /> : null}
       <Foot chat={chat} turn={turn} last={last} w={w} />
