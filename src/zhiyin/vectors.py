@@ -37,8 +37,9 @@ class ItemVectors:
     """A vector a row, zeros where there is none yet.
 
     What `array` gave is written to in place, by one writer at a time: a row whose text changes becomes zeros, a row of zeros becomes its vector.
-    A search that runs meanwhile, in another thread, sees the whole vector, none, or a part of one. A part of a unit vector is no longer than one,
-    so cosines stay in [-1, 1]; they order what is shown and decide nothing else. Copying all of them for each change took longer than all the rest.
+    A search that runs meanwhile, in another thread, sees the whole vector, none, or a part of one; one that is held up in the middle of the row
+    while another is embedded sees a part of the old and a part of the new. Two such parts together are at most the square root of 2 long, so a cosine
+    is at most that for once; cosines order what is shown and decide nothing else. Copying all of them for each change took longer than all the rest.
     """
 
     def __init__(self, domain: Domain, texts: Sequence[str], embedder: Embedder, cache: Path, warn: Warn) -> None:
