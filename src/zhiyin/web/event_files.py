@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from itertools import groupby, islice
 
 from pydantic import ValidationError
@@ -190,15 +189,10 @@ class _Ids:
         return own if first == row.items else f"{own}#{','.join(row.items)}"
 
 
-@cache
-def _plain(text: str) -> str:
-    return text.strip()
-
-
 def _text(cell: object) -> str:
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
-    return "" if cell is None or isinstance(cell, Mapping | list | tuple) else _plain(str(cell))
+    return "" if cell is None or isinstance(cell, Mapping | list | tuple) else str(cell).strip()
 
 
 async def _owner(stores: Stores, session: str, owners: dict[str, UserId | None]) -> UserId | None:
