@@ -61,7 +61,7 @@ class _Row:
 
     def __init__(self, raw: Raw, domain: Domain, layer: Layer, report: Report) -> None:
         self.raw = {layer.columns.get(name, name): value for name, value in raw.items() if not _missing(value)}
-        self.names = {name.casefold().strip().replace(" ", "_"): name for name in self.raw}
+        self.names = {column_name(name): name for name in self.raw}
         self.domain, self.layer, self.report = domain, layer, report
 
     def item(self) -> Item:
@@ -134,9 +134,14 @@ class _Row:
         return tuple(sorted((s for s in sizes if s), key=lambda s: s.get("price", math.inf)))
 
 
+def column_name(header: str) -> str:
+    """A header as names of columns are compared: in one case, a line for a space."""
+    return header.casefold().strip().replace(" ", "_")
+
+
 def unusable(raw: Raw, item: Item, domain: Domain) -> tuple[str, ...]:
     """The fields of a raw row that say something of which its item has nothing: a price that is no number, a year that cannot be true."""
-    names = {name.casefold().strip().replace(" ", "_"): name for name in raw}
+    names = {column_name(name): name for name in raw}
     given = {field: raw.get(field, raw.get(names.get(field, ""))) for field in domain.fields if field not in {"title", "description"}}
     sized = {name for size in item.variants for name in size}
     return tuple(field for field, value in given.items() if not _missing(value) and field not in item.attributes and field not in sized)
@@ -146,7 +151,7 @@ def unread(header: Iterable[str], domain: Domain) -> tuple[str, ...]:
     """The columns that nothing is read of: neither a field of the domain nor a name, id or text of an item."""
     spoken = {f"{stem}_{code}" for stem in ("title", "description") for code in ("en", "zh")}
     known = {*domain.fields, *TITLE_NAMES, *ID_NAMES, *TEXT_NAMES, *ALIAS_NAMES, *spoken, "variants", "original", "currency"}
-    return tuple(name for name in header if name.casefold().strip().replace(" ", "_") not in known and name not in known)
+    return tuple(name for name in header if column_name(name) not in known and name not in known)
 
 
 def clean_value(value: object, spec: Field, separator: str = "") -> Value | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeAlias
 
-from zhiyin.catalog.clean import ALIAS_NAMES, ID_NAMES, TEXT_NAMES, TITLE_NAMES, Report, clean_rows
+from zhiyin.catalog.clean import ALIAS_NAMES, ID_NAMES, TEXT_NAMES, TITLE_NAMES, Report, clean_rows, column_name
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.domain import NUMERIC_KINDS, Domain, Lexicon
 from zhiyin.catalog.infer_columns import UNREADABLE, Cell, Column, read_columns, sense, width, year_in
@@ -115,12 +115,8 @@ def find_roles(columns: Sequence[Column]) -> Roles:
     return roles
 
 
-def _norm(column: Column) -> str:
-    return column.header.casefold().strip().replace(" ", "_")
-
-
 def _named(columns: Sequence[Column], names: Sequence[str]) -> Column | None:
-    by_name = {_norm(c): c for c in reversed(columns)}
+    by_name = {column_name(c.header): c for c in reversed(columns)}
     return next((by_name[n] for n in names if n in by_name), None)
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from rapidfuzz import process
 
-from zhiyin.catalog.clean import Report, clean_rows, unread, unusable
+from zhiyin.catalog.clean import Report, clean_rows, column_name, unread, unusable
 from zhiyin.catalog.domain import Domain
 from zhiyin.catalog.read import BadRow, Raw, read_rows
 from zhiyin.catalog.rows import BadItem, item_json, read_item
@@ -105,7 +105,7 @@ def _take(found: Intake, line: int, row: Raw | BadRow, domain: Domain) -> None:
 
 
 def _said(row: Raw, name: str) -> str:
-    values: Mapping[str, object] = {key.casefold().strip().replace(" ", "_"): value for key, value in row.items()}
+    values: Mapping[str, object] = {column_name(key): value for key, value in row.items()}
     return printable(str(row.get(name, values.get(name, ""))))[:80]
 
 
