@@ -17,10 +17,9 @@ from zhiyin.errors import ControlError, ModelTooSlow
 from zhiyin.llm import Trace
 from zhiyin.policy import decide, plan
 from zhiyin.ports import LLM, Find, Present, Rerank, Reread, Rewrite, Speak, Store, Understand
-from zhiyin.profile import read_profile, weigh
+from zhiyin.profile import done_with, read_profile, weigh
 from zhiyin.state import advance, replay
 from zhiyin.types import (
-    DONE_EVENTS,
     Act,
     Card,
     Done,
@@ -31,7 +30,6 @@ from zhiyin.types import (
     ItemId,
     Language,
     Part,
-    Profile,
     Query,
     Said,
     SessionId,
@@ -48,7 +46,8 @@ from zhiyin.types import (
 _IN_TIME = 0.9  # of a second look's time is for calls: a model that hangs is found out by the call's own deadline, and left alone after that
 RANKED = 20  # candidates that a model may order
 _SESSIONS_KEPT = 256  # live in memory
-_SESSIONS_READ = 40  # of a user, for taste; older ones have faded
+SESSIONS_READ = 40
+"""Sessions of a user that are read for taste; older ones have faded."""
 
 
 @dataclass
@@ -261,7 +260,7 @@ class Engine:
         for event, fresh in zip(events, new, strict=True):
             if learn and fresh and weigh(event) > 0.0:  # a dislike is not in the history, and its newest event must not count twice
                 live = await self._session(session, user)
-                self.find.learn(self._profile(live, live.state, event.time))
+                self.find.learn(read_profile((*live.before, *live.state.feedback), event.time))
         return new
 
     def refresh(self, user: UserId | None) -> None:
@@ -283,7 +282,7 @@ class Engine:
     async def recommend(self, user: UserId, query: Query) -> Slate:
         """A slate without a conversation; the user's taste ranks if the query brings none."""
         if query.profile.empty:
-            query = replace(query, profile=read_profile(await self._feedback(user), self.clock()))
+            query = replace(query, profile=read_profile(await feedback_of(self.store, user), self.clock()))
         return self.find.slate(query)
 
     async def close(self) -> None:
@@ -298,7 +297,7 @@ class Engine:
         """The session as its log has it now: any process may have appended to it."""
         live = self._live.get((session, user))
         if live is None:
-            live = _Session(before=await self._feedback(user, but=session))
+            live = _Session(before=await feedback_of(self.store, user, but=session))
             live = self._live.setdefault((session, user), live)
             if len(self._live) > _SESSIONS_KEPT:
                 self._live.popitem(last=False)
@@ -321,17 +320,7 @@ class Engine:
         self._stale.discard(user)
         for (session, other), live in list(self._live.items()):
             if other == user:
-                live.before = await self._feedback(user, but=session)
-
-    async def _feedback(self, user: UserId, but: SessionId | None = None) -> tuple[Fed, ...]:
-        """A user's feedback in the latest sessions but one, by control and by word, without what was undone."""
-        sessions = [s for s in await self.store.sessions(user) if s != but]
-        states = [replay(await self.store.events(s)) for s in sessions[-_SESSIONS_READ:]]
-        return tuple(f for state in states for f in state.feedback)
-
-    @staticmethod
-    def _profile(live: _Session, state: State, now: datetime) -> Profile:
-        return read_profile((*live.before, *state.feedback), now)
+                live.before = await feedback_of(self.store, user, but=session)
 
     def _with_reasons(self, act: Act, live: _Session) -> Act:
         """Explaining looks the item up under the query it was shown for."""
@@ -341,12 +330,18 @@ class Engine:
         return replace(act, reasons=self.find.reasons(act.items[0], query))
 
 
+async def feedback_of(store: Store, user: UserId, *, but: SessionId | None = None) -> tuple[Fed, ...]:
+    """A user's feedback in the latest sessions but one, by control and by word, without what was undone."""
+    sessions = [s for s in await store.sessions(user) if s != but]
+    states = [replay(await store.events(s)) for s in sessions[-SESSIONS_READ:]]
+    return tuple(f for state in states for f in state.feedback)
+
+
 def query_of(state: State, before: Sequence[Fed], terms: Terms) -> Query:
     """What a turn looks for: what its state asks for, by the user's taste, without what the user was done with `before`, in other sessions."""
     profile = read_profile((*(before if terms.personal else ()), *state.feedback), terms.time)
     query = plan(state, profile, seed=zlib.crc32(f"{terms.session}/{state.turn}".encode()))
-    done = frozenset(f.item for f in before if f.kind in DONE_EVENTS)
-    query = replace(query, wishes=(*query.wishes, *terms.filters), exclude=query.exclude | done)
+    query = replace(query, wishes=(*query.wishes, *terms.filters), exclude=query.exclude | done_with(before))
     return replace(query, limit=terms.limit) if terms.limit and state.count is None else query
 
 

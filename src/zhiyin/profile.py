@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from zhiyin.types import EVENT_WEIGHTS, Fed, ItemId, Profile
+from zhiyin.types import DONE_EVENTS, EVENT_WEIGHTS, Fed, ItemId, Profile
 
 HALF_LIFE_DAYS = 30.0
 DWELL_FULL = 60.0  # seconds of looking that count like a click
@@ -39,3 +39,8 @@ def read_profile(feedback: Iterable[Fed], now: datetime) -> Profile:
         weights[event.item] = max(-_LIMIT, min(_LIMIT, total))
     kept = (event for event in history if weights.get(event.item, 0.0) > 0.0 or event.kind == "rating")
     return Profile(weights=weights, history=tuple(sorted(kept, key=lambda event: event.time)))
+
+
+def done_with(feedback: Iterable[Fed]) -> frozenset[ItemId]:
+    """What a user has seen, bought or refused."""
+    return frozenset(f.item for f in feedback if f.kind in DONE_EVENTS)

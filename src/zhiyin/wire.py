@@ -62,8 +62,8 @@ def reply_json(reply: Reply, catalog: Catalog) -> Json:
         "relaxed": [
             {
                 "constraint": o.wish.id,
-                "from": _plain(o.wish.value),
-                "to": _plain(o.to) if o.to is not None else None,
+                "from": plain_value(o.wish.value),
+                "to": plain_value(o.to) if o.to is not None else None,
                 "also": [w.id for w in o.also],
                 "count": o.count,
                 "text": o.text,
@@ -94,7 +94,7 @@ def _model(done: Done) -> Json | None:
 def wish_json(wish: Wish) -> Json:
     """A wish as a constraint."""
     return {
-        "id": wish.id, "field": wish.field, "op": str(wish.op), "value": _plain(wish.value), "hard": wish.hard,
+        "id": wish.id, "field": wish.field, "op": str(wish.op), "value": plain_value(wish.value), "hard": wish.hard,
         "negated": wish.negated, "source": wish.source, "turn": wish.turn,
     }  # fmt: skip
 
@@ -106,7 +106,7 @@ def candidate_json(candidate: Candidate) -> Json:
         "score": candidate.score,
         "sources": dict(candidate.sources),
         **({} if candidate.probability is None else {"probability": round(candidate.probability, 4)}),
-        "attributes": {name: _attribute(value) for name, value in candidate.attributes.items()},
+        "attributes": {name: plain_value(value) for name, value in candidate.attributes.items()},
         **({"variants": [{k: int(v) if float(v).is_integer() else v for k, v in variant.items()} for variant in candidate.item.variants]} if candidate.item.variants else {}),
         "description": dict(candidate.item.texts),
         **({"facts": {language: list(lines) for language, lines in candidate.facts.items()}} if candidate.facts else {}),
@@ -117,7 +117,7 @@ def candidate_json(candidate: Candidate) -> Json:
 
 def reason_json(reason: Reason, worded: Mapping[str, str] | None = None) -> Json:
     """A reason with its evidence, which `worded` puts in words by language."""
-    evidence: Json = {"field": reason.field, "value": _plain(reason.value)}
+    evidence: Json = {"field": reason.field, "value": plain_value(reason.value)}
     if reason.source:
         evidence["item" if reason.kind in {"similar", "behaviour"} else "source"] = reason.source
     if worded:
@@ -129,7 +129,7 @@ def question_json(question: Question | None) -> Json | None:
     """A question with its options."""
     if question is None:
         return None
-    options = [{"label": o.label, "value": _plain(o.value), "count": o.count} for o in question.options]
+    options = [{"label": o.label, "value": plain_value(o.value), "count": o.count} for o in question.options]
     return {"field": question.field, "text": question.text, "gain": question.gain, "options": options}
 
 
@@ -137,11 +137,8 @@ def _about(item: Item) -> Json:
     return {"id": item.id, "title": item.title("en"), "titles": {k: v for k, v in item.titles.items() if k in {"en", "zh"}}}
 
 
-def _attribute(value: Value) -> object:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _plain(value: Value | None) -> object:
+def plain_value(value: Value | None) -> object:
+    """A value as JSON has it: several in a list."""
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -22,11 +22,12 @@ from zhiyin.backends import Stores, open_bus, open_stores, shared
 from zhiyin.bootstrap import App, build
 from zhiyin.catalog.columns import Catalog
 from zhiyin.cli.options import warn
+from zhiyin.engine import SESSIONS_READ
 from zhiyin.errors import ControlError
 from zhiyin.settings import Settings
 from zhiyin.types import Item, ItemId, Language, Profile, SessionId, State, UserId
 from zhiyin.web.changes import TASTE
-from zhiyin.web.explaining import SESSIONS, explained, last_shown
+from zhiyin.web.explaining import explained, last_shown
 from zhiyin.web.known import known_of
 from zhiyin.web.leaving import erase_and_tell, taken_along, taken_along_by_line
 from zhiyin.web.turns import STOP_USER
@@ -127,11 +128,11 @@ async def _explained(app: App, user: UserId, named: str, language: str | None) -
     try:
         await app.load()
         item = _item(app.catalog, named)
-        known = await known_of(app, user, latest=SESSIONS)
+        known = await known_of(app, user, latest=SESSIONS_READ)
         if not known.sessions:
             raise _nobody(user)
         state, shown = State(), None
-        for one in await app.stores.archive.conversations(user=user, limit=SESSIONS):
+        for one in await app.stores.archive.conversations(user=user, limit=SESSIONS_READ):
             shown = await last_shown(app.stores.log, one.session, item.id)
             if shown is not None:
                 state = await app.engine.state(SessionId(one.session), user)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.requests import Request
 
+from zhiyin.engine import SESSIONS_READ
 from zhiyin.history import exchanges
 from zhiyin.reply.presenter import Presenter
 from zhiyin.types import Act, Candidate, Item, ItemId, Language, Profile, SessionId, State, UserId
@@ -18,7 +19,7 @@ from zhiyin.web.belonging import owner_of
 from zhiyin.web.bodies import Body, Id
 from zhiyin.web.callers import Caller, Who
 from zhiyin.web.comparing import rows_json, verdicts_json
-from zhiyin.web.explaining import SESSIONS, explained, last_shown, spoken
+from zhiyin.web.explaining import explained, last_shown, spoken
 from zhiyin.web.known import known_of
 from zhiyin.web.problems import invalid, missing
 from zhiyin.web.service import Here, Service
@@ -106,7 +107,7 @@ async def explain(*, service: Here, who: Who, slates: Shown, body: ExplainBody, 
     setting = await _setting(service, who, request, body)
     user = setting.user or who.acting_as(body.user)
     item = _item(service, body.item_id, "item_id")
-    known = await known_of(service.app, user, latest=SESSIONS)
+    known = await known_of(service.app, user, latest=SESSIONS_READ)
     session = setting.session
     if session is None and body.recommendation_id is not None:
         session = await slates.session_of(service, user, body.recommendation_id)

@@ -9,7 +9,7 @@ import numpy as np
 from zhiyin.catalog.domain import Field
 from zhiyin.reply.wording import Wording
 from zhiyin.types import Item, Op, Value, Wish
-from zhiyin.wire import Json
+from zhiyin.wire import Json, plain_value
 
 _VALUES = 8  # of a list, in a cell
 
@@ -33,9 +33,7 @@ def _row(field: Field, items: Sequence[Item], wishes: Sequence[Wish], wording: W
     values = [catalog.attributes(catalog.row[item.id], wishes).get(field.name) for item in items]
     if all(value is None for value in values):
         return None
-    cells = [
-        None if value is None else {"text": wording.value(field.name, _short(value), language), "value": list(value) if isinstance(value, tuple) else value} for value in values
-    ]
+    cells = [None if value is None else {"text": wording.value(field.name, _short(value), language), "value": plain_value(value)} for value in values]
     return {"field": field.name, "label": wording.label(field.name, language), "values": cells, "differs": len({_key(v) for v in values}) > 1, "best": _best(field, values)}
 
 

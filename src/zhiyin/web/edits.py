@@ -17,6 +17,7 @@ from zhiyin.web.asked import Limit, Yes
 from zhiyin.web.bodies import Body, Id
 from zhiyin.web.filters import field_of, read_condition
 from zhiyin.web.problems import Problem, invalid
+from zhiyin.wire import plain_value
 
 _MOST = 50
 _CLOSED = {Op.LT: Op.LE, Op.GT: Op.GE}  # "under 3000" widens to "at most 3199": the item at the edge is in
@@ -100,7 +101,7 @@ def _changed(old: Wish, change: Change, wording: Wording, where: str) -> Wish:
     if not given & {"value", "op"}:
         return wish
     field = field_of(old.field, wording.catalog, within=where)
-    raw = change.value if "value" in given else list(old.value) if isinstance(old.value, tuple) else old.value
+    raw = change.value if "value" in given else plain_value(old.value)
     op, value = read_condition(field, change.op or str(old.op), raw, wording.catalog, within=f"{where}.value")
     return replace(wish, op=op, value=value, negated=op is Op.NONE_OF, near=None, source="")  # the user's words said something else
 
@@ -140,4 +141,4 @@ def _condition(field: DomainField, raw: object, wording: Wording) -> tuple[Op, V
 
 
 def _same(option: Option, raw: object) -> bool:
-    return raw == (list(option.value) if isinstance(option.value, tuple) else option.value)
+    return raw == plain_value(option.value)

@@ -11,8 +11,6 @@ from zhiyin.web.known import weights_json
 from zhiyin.web.views import candidate_of
 from zhiyin.wire import Json, candidate_json
 
-SESSIONS = 40
-"""How many of a user's latest sessions count for taste: as many as the engine reads."""
 _LOOKED_AT = 50  # candidates among which an item's scores are looked for
 _WEIGHTS = 10  # of a profile that are told
 

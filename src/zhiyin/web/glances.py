@@ -39,7 +39,7 @@ class Glances:
             del self._known[session]
 
 
-def glances(request: HTTPConnection, service: Here) -> Glances:
+async def glances(request: HTTPConnection, service: Here) -> Glances:
     """The dependency: what this worker remembers; a user who was forgotten is forgotten here too."""
     found = getattr(request.app.state, "glances", None)
     if not isinstance(found, Glances):

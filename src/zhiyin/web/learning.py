@@ -8,12 +8,12 @@ from datetime import datetime
 
 import structlog
 
+from zhiyin.engine import feedback_of
 from zhiyin.errors import ZhiyinError
 from zhiyin.living import Living
 from zhiyin.ports import Store
 from zhiyin.profile import read_profile
 from zhiyin.types import UserId
-from zhiyin.web.past import past_of
 
 _MOST = 10_000  # users that wait; more learn at the next training
 
@@ -49,10 +49,10 @@ class Learner:
             user = next(iter(self._waiting))
             del self._waiting[user]
             try:
-                past = await past_of(self._store, user)
+                past = await feedback_of(self._store, user)
             except ZhiyinError as error:
                 _log.warning("a user's events could not be learned from", error=type(error).__name__)
                 continue
-            profile = read_profile(sorted(past.feedback, key=lambda f: f.time), self._clock())
+            profile = read_profile(sorted(past, key=lambda f: f.time), self._clock())
             self._living.view.finder.learn(profile)
             await asyncio.sleep(0)  # requests go first

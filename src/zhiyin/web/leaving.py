@@ -42,19 +42,18 @@ async def taken_along_by_line(stores: Stores, user: UserId) -> AsyncGenerator[st
                 yield f'{{"session_id":{named},{to_json(event)[1:]}\n'
 
 
-async def erase(stores: Stores, user: UserId, *, elsewhere: float) -> tuple[int, int]:
-    """Erase everything of a user; how many events and documents went. `elsewhere` is how many seconds other processes may take to stop and to log what they were saying."""
-    log = await stores.log.forget(user)
-    await asyncio.sleep(elsewhere)
-    log += await stores.log.forget(user)
-    return log, int(await stores.records.delete(KIND, user)) + await forget_cases(stores.records, user)
-
-
 async def erase_and_tell(stores: Stores, user: UserId, now: datetime, *, elsewhere: float = 1.2) -> tuple[int, int]:
-    """The same from a process that serves nobody: every server that follows this store stops the user's turns and drops what it holds of them, with or without a bus."""
+    """Erase everything of a user; how many events and documents went.
+
+    Every server that follows this store stops the user's turns and drops what it holds of them, with or without a bus;
+    `elsewhere` is how many seconds they may take to stop and to log what they were saying.
+    """
     note = secrets.token_hex(16)
     await stores.records.put(FORGOTTEN, note, user, expires=now + _TOLD)
     try:
-        return await erase(stores, user, elsewhere=elsewhere)
+        log = await stores.log.forget(user)
+        await asyncio.sleep(elsewhere)
+        log += await stores.log.forget(user)
+        return log, int(await stores.records.delete(KIND, user)) + await forget_cases(stores.records, user)
     finally:
         await stores.records.delete(FORGOTTEN, note)

@@ -9,11 +9,11 @@ from typing import Annotated
 
 from fastapi import Depends
 from rapidfuzz import fuzz, process
-from starlette.requests import HTTPConnection
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.living import View
 from zhiyin.types import Item, ItemId, Wish
+from zhiyin.web.worker import of_worker
 
 MOST_FOUND = 1000  # items that a search gives at most
 _ALIKE = 70.0  # of 100: below, a title is no slip of the text
@@ -55,12 +55,4 @@ class Titles:
         return [item for i in near if (item := catalog.item(i)) is not None][:limit]
 
 
-def titles(request: HTTPConnection) -> Titles:
-    """The dependency: the titles that this worker has compared with before."""
-    found = getattr(request.app.state, "titles", None)
-    if not isinstance(found, Titles):
-        found = request.app.state.titles = Titles()
-    return found
-
-
-Called = Annotated[Titles, Depends(titles)]
+Called = Annotated[Titles, Depends(of_worker(Titles))]

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from fastapi import APIRouter
 from pydantic import Field
 
+from zhiyin.engine import feedback_of
 from zhiyin.policy import plan
-from zhiyin.profile import read_profile
+from zhiyin.profile import done_with, read_profile
 from zhiyin.state import advance
 from zhiyin.types import Act, Card, Heard, ItemId, Language, Profile, Query, Said, SessionId, Slate, State, Turn, UserId
 from zhiyin.web.asked import Limit, Locale, Yes
@@ -21,7 +22,6 @@ from zhiyin.web.filters import read_filters
 from zhiyin.web.idempotency import Once
 from zhiyin.web.known import weights_json
 from zhiyin.web.limits import admit_turn
-from zhiyin.web.past import past_of
 from zhiyin.web.personal import personal
 from zhiyin.web.service import Here, Service
 from zhiyin.web.stream import total_of, worded
@@ -63,9 +63,10 @@ async def recommend(service: Here, who: Who, body: RecommendBody) -> Json:
     filters = read_filters(body.filters or {}, catalog)
     setting = await _setting(service, who, body)
     await admit_turn(service.limiter, setting.user, service.settings.http)
+    service.gate.check()
+    if body.query:
+        await service.ahead.embed(body.query)
     async with service.gate:
-        if body.query:
-            await service.ahead.embed(body.query)
         state = _read(service, setting, body)
         query = plan(state, setting.profile)
         query = replace(query, wishes=(*query.wishes, *filters), exclude=query.exclude | setting.done, limit=body.limit or min(query.limit, _MOST))
@@ -93,9 +94,9 @@ async def _setting(service: Service, who: Caller, body: RecommendBody) -> _Setti
     else:
         user = who.acting_as(body.user)
         state = State()
-    past = await past_of(service.store, user)
-    profile = read_profile(past.feedback, service.clock()) if await personal(service.records, user) else Profile()
-    return _Setting(session=beside(user, service.clock()), user=user, state=state, profile=profile, done=past.done)
+    past = await feedback_of(service.store, user)
+    profile = read_profile(past, service.clock()) if await personal(service.records, user) else Profile()
+    return _Setting(session=beside(user, service.clock()), user=user, state=state, profile=profile, done=done_with(past))
 
 
 def _read(service: Service, setting: _Setting, body: RecommendBody) -> State:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends
-from starlette.requests import HTTPConnection
 
 from zhiyin.types import ItemId, Said, SessionId, UserId
 from zhiyin.web.service import Service
+from zhiyin.web.worker import of_worker
 
 _MOST = 2000  # sessions remembered
 _LATEST = 40  # of a user's sessions, where the request names none
@@ -59,12 +59,4 @@ class Slates:
         return read.slates
 
 
-def slates(request: HTTPConnection) -> Slates:
-    """The dependency: the slates that this worker remembers."""
-    found = getattr(request.app.state, "slates", None)
-    if not isinstance(found, Slates):
-        found = request.app.state.slates = Slates()
-    return found
-
-
-Shown = Annotated[Slates, Depends(slates)]
+Shown = Annotated[Slates, Depends(of_worker(Slates))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from zhiyin.catalog.columns import Catalog
 from zhiyin.history import Exchange
 from zhiyin.reply.wording import Wording
 from zhiyin.types import Candidate, Card, Edited, Event, Fed, Heard, ItemId, Offer, Said, SessionId, State, UserId, Wish
@@ -78,6 +79,12 @@ def candidate_of(card: Card, wording: Wording) -> Candidate | None:
     attributes = card.attributes or catalog.attributes(catalog.row[card.item])
     candidate = Candidate(item=item, score=card.score, sources=card.sources, reasons=card.reasons, attributes=attributes, probability=card.probability)
     return replace(candidate, facts=wording.facts_by_language(candidate), evidence=wording.evidence_by_language(candidate))
+
+
+def named_json(identity: ItemId, catalog: Catalog) -> Json:
+    """An item by its names; by its id where the catalogue no longer has it."""
+    item = catalog.item(identity)
+    return {"id": identity, "title": item.title("en") if item else identity, "titles": dict(item.titles) if item else {}}
 
 
 def offer_json(offer: Offer) -> Json:

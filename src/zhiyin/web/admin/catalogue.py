@@ -8,11 +8,11 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from starlette.requests import HTTPConnection
 
 from zhiyin.catalog.columns import Catalog
 from zhiyin.catalog.quality import read_fields, read_issues
 from zhiyin.web.service import Here
+from zhiyin.web.worker import of_worker
 from zhiyin.wire import Json
 
 router = APIRouter()
@@ -33,16 +33,8 @@ class Examined:
             return self._of[catalog]
 
 
-def examined(request: HTTPConnection) -> Examined:
-    """The dependency: what this worker has found."""
-    found = getattr(request.app.state, "examined", None)
-    if not isinstance(found, Examined):
-        found = request.app.state.examined = Examined()
-    return found
-
-
 @router.get("/v1/admin/catalogue")
-async def get_catalogue(service: Here, reports: Annotated[Examined, Depends(examined)]) -> Json:
+async def get_catalogue(service: Here, reports: Annotated[Examined, Depends(of_worker(Examined))]) -> Json:
     """How many items there are, how full each field is, and what looks wrong, the worst first."""
     return await reports.of(service.app.catalog)
 

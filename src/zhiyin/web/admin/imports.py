@@ -190,13 +190,9 @@ def _told(intake: Intake, more: Json) -> Json:
         "accepted": len(intake.items),
         "rejected": intake.rejected,
         **more,
-        "errors": [_fault_json(fault) for fault in intake.faults],
+        "errors": [asdict(fault) for fault in intake.faults],
         "seen": len(intake.faults) < MOST_FAULTS,
     }
-
-
-def _fault_json(fault: RowFault) -> Json:
-    return asdict(fault)
 
 
 async def _kept(records: Records, import_id: str) -> Json:

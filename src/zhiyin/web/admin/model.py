@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 from datetime import UTC, timedelta
+from typing import Annotated
 
-from fastapi import APIRouter
-from starlette.requests import Request
+from fastapi import APIRouter, Depends
 
 from zhiyin.backends import known_capabilities, probe_model, wanting
 from zhiyin.llms.breaker import Breaker
@@ -17,11 +17,16 @@ from zhiyin.ports import LLM
 from zhiyin.web.admin.tally import Counted
 from zhiyin.web.problems import Problem
 from zhiyin.web.service import Here, Service
+from zhiyin.web.worker import of_worker
 from zhiyin.wire import Json
 
 router = APIRouter()
 _HOURS = 24
 _RETRY = 10.0  # seconds
+
+
+class Probing(asyncio.Lock):
+    """One probe at a time in a worker."""
 
 
 @router.get("/v1/admin/model")
@@ -45,12 +50,11 @@ async def get_model(service: Here, counted: Counted) -> Json:
 
 
 @router.post("/v1/admin/model/probe")
-async def probe(service: Here, request: Request) -> Json:
+async def probe(service: Here, lock: Annotated[Probing, Depends(of_worker(Probing))]) -> Json:
     """Ask each model of `llm.url` about eight questions, now, and say what it can do; it takes seconds, or minutes of a slow one. A 409 `no_model` where none is named."""
     urls = _urls(service)
     if not urls:
         raise Problem(409, "no_model", "llm.url: no language model is named; set it to openai:MODEL@BASE_URL or llamacpp:NAME and start again")
-    lock = _lock(request)
     if lock.locked():
         raise Problem(409, "conflict", "a probe is running already; ask again when it is over", retry_after=_RETRY)
     async with lock:
@@ -95,11 +99,3 @@ def _plain(url: str) -> str:
     """The URL without who signs on to it."""
     scheme, sign, rest = url.partition("://")
     return f"{scheme}{sign}{rest.rpartition('@')[2]}" if sign else url
-
-
-def _lock(request: Request) -> asyncio.Lock:
-    """One probe at a time in this worker."""
-    found = getattr(request.app.state, "probing", None)
-    if not isinstance(found, asyncio.Lock):
-        found = request.app.state.probing = asyncio.Lock()
-    return found

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
-from starlette.requests import HTTPConnection
 
 from zhiyin.history import Exchange, exchanges
 from zhiyin.records import Conversation
 from zhiyin.reply.wording import Wording
-from zhiyin.types import Call, Edited, Event, Fed, Heard, Item, ItemId, Lift, Said, SessionId, UserId, Wish
+from zhiyin.types import Call, Edited, Event, Fed, Heard, Lift, Said, SessionId, UserId, Wish
 from zhiyin.web.admin.marks import MARKS, marks_of_exchange
 from zhiyin.web.bodies import Id
 from zhiyin.web.cursors import Cursors
 from zhiyin.web.problems import missing
 from zhiyin.web.service import Here, Service
-from zhiyin.web.views import candidate_of, edit_text, offer_json, title_of
-from zhiyin.wire import Json, candidate_json, question_json, wish_json
+from zhiyin.web.views import candidate_of, edit_text, named_json, offer_json, title_of
+from zhiyin.web.worker import of_worker
+from zhiyin.wire import Json, candidate_json, plain_value, question_json, wish_json
 
 router = APIRouter()
 LOOKED_AT = 300
@@ -58,19 +58,11 @@ class Remembered:
         return known
 
 
-def remembered(request: HTTPConnection) -> Remembered:
-    """The dependency: what this worker remembers."""
-    found = getattr(request.app.state, "operator_glances", None)
-    if not isinstance(found, Remembered):
-        found = request.app.state.operator_glances = Remembered()
-    return found
-
-
 @router.get("/v1/admin/sessions")
 async def list_sessions(
     *,
     service: Here,
-    glances: Annotated[Remembered, Depends(remembered)],
+    glances: Annotated[Remembered, Depends(of_worker(Remembered))],
     user: Annotated[Id | None, Query(description="only this user's")] = None,
     wanted: Annotated[Filter, Query(alias="filter", description="only those with a turn of this kind")] = "all",
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
@@ -149,7 +141,7 @@ def _turn_json(exchange: Exchange, before: Exchange | None, known: Mapping[str, 
         "signals": sorted(heard.signals) if heard else [],
         "constraints": [{**wish_json(w), "label": wording.wish(w, language), "new": w.id not in earlier} for w in state.wishes],
         "changes": _changes(event),
-        "about": [_named(i, wording) for i in heard.about] if heard else [],
+        "about": [named_json(i, wording.catalog) for i in heard.about] if heard else [],
         **_reply_json(exchange.said, wording),
         "feedback": [_feedback_json(fed) for fed in exchange.feedback],
         "flags": [m for m in MARKS if m in marks_of_exchange(exchange)],
@@ -182,16 +174,10 @@ def _cards(said: Said, wording: Wording) -> list[Json]:
         if candidate is not None:
             rows.append({**candidate_json(candidate), "gone": False})
             continue
-        attributes = {name: list(value) if isinstance(value, tuple) else value for name, value in card.attributes.items()}
-        reasons = [{"text": r.text, "kind": r.kind, "evidence": {"field": r.field, "value": list(r.value) if isinstance(r.value, tuple) else r.value}} for r in card.reasons]
-        rows.append({**_named(card.item, wording), "score": card.score, "sources": dict(card.sources), "attributes": attributes, "reasons": reasons, "gone": True})
+        attributes = {name: plain_value(value) for name, value in card.attributes.items()}
+        reasons = [{"text": r.text, "kind": r.kind, "evidence": {"field": r.field, "value": plain_value(r.value)}} for r in card.reasons]
+        rows.append({**named_json(card.item, wording.catalog), "score": card.score, "sources": dict(card.sources), "attributes": attributes, "reasons": reasons, "gone": True})
     return rows
-
-
-def _named(identity: ItemId, wording: Wording) -> Json:
-    """An item by its names; by its id where the catalogue no longer has it."""
-    item: Item | None = wording.catalog.item(identity)
-    return {"id": identity, "title": item.title("en") if item else identity, "titles": dict(item.titles) if item else {}}
 
 
 def _call_json(call: Call) -> Json:

@@ -196,7 +196,7 @@ async def _kept_after(archive: Archive, place: int, now: datetime) -> datetime:
     return found[0].kept if found else now
 
 
-def tally(request: HTTPConnection, service: Here) -> Tally:
+async def tally(request: HTTPConnection, service: Here) -> Tally:
     """The dependency: the columns that this worker has read."""
     found = request.app.state.tally
     if not isinstance(found, Tally):

@@ -11,11 +11,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from zhiyin.ports import Store
+from zhiyin.engine import feedback_of
 from zhiyin.reply.wording import Wording
 from zhiyin.retrieve.fuse import WEIGHTS
-from zhiyin.state import replay
-from zhiyin.types import Card, Fed, ItemId, Op, SessionId, Value, Wish
+from zhiyin.types import Card, ItemId, Op, SessionId, Value, Wish
 from zhiyin.types import Query as Look
 from zhiyin.web.admin.replaying import Past, Replay, kept_out, past_turn, replayed
 from zhiyin.web.admin.sessions import opened
@@ -24,10 +23,10 @@ from zhiyin.web.known import weights_json
 from zhiyin.web.personal import personal
 from zhiyin.web.problems import invalid, missing
 from zhiyin.web.service import Here
-from zhiyin.wire import Json, wish_json
+from zhiyin.web.views import named_json
+from zhiyin.wire import Json, plain_value, wish_json
 
 router = APIRouter()
-_SESSIONS = 40  # of a user, the latest: as many as the engine reads for taste
 _TASTE = 20  # weights told
 _LANGUAGES = ("en", "zh")
 _SAME = 2e-4  # scores are logged with four digits
@@ -46,7 +45,7 @@ async def get_why(
     past = past_turn(SessionId(session_id), user, events, turn)
     if past is None:
         raise missing("turn of this session")
-    before = await _before(service.store, past)
+    before = tuple(f for f in await feedback_of(service.store, user, but=past.session) if f.time <= past.time)  # as far as it had been given by then
     personally = await personal(service.records, user)
     if past.before.topic or past.event.type == "heard":
         await service.ahead.embed(past.event.turn.text if past.event.type == "heard" else past.before.topic)
@@ -56,13 +55,6 @@ async def get_why(
         if asked is not None and view.catalog.item(asked) is None and not (past.said and asked in past.said.items):
             raise invalid("item_id", "the catalogue has no such item, and the turn did not show it")
         return _Why(past, replayed(view, service.app.engine.present.known, past, before, personal=personally)).json(asked)
-
-
-async def _before(store: Store, past: Past) -> tuple[Fed, ...]:
-    """The user's feedback in other sessions until the turn, as the engine reads it, as far as it had been given by then."""
-    sessions = [s for s in await store.sessions(past.user) if s != past.session]
-    states = [replay(await store.events(s)) for s in sessions[-_SESSIONS:]]
-    return tuple(f for state in states for f in state.feedback if f.time <= past.time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +89,7 @@ class _Why:
             "weights": dict(WEIGHTS),
             "items": len(self.replay.view.catalog),
             "passing": len(self.replay.pool.rows),
-            "now": [self.named(i) for i in self.replay.slate],
+            "now": [named_json(i, self.wording.catalog) for i in self.replay.slate],
             "reproduced": bool(shown) and not {n["code"] for n in notes} & {"gone", "scores", "order", "model"},
             "notes": notes,
             "cards": cards,
@@ -109,7 +101,7 @@ class _Why:
         return {
             "constraints": [{**wish_json(w), "label": self.label(w)} for w in query.wishes],
             "topic": query.topic,
-            "like": [self.named(i) for i in query.basis],
+            "like": [named_json(i, self.wording.catalog) for i in query.basis],
             "taste": [row for row, _ in weights_json(query.profile, self.wording)[:_TASTE]],
             "excluded": len(query.exclude),
             "limit": query.limit,
@@ -125,7 +117,7 @@ class _Why:
             rows = [{"source": s.source, "score": round(s.score, 6), "weight": s.weight, "contribution": round(s.contribution, 6)} for s in standing.shares if s.score]
             now = {"rank": place, "by_score": standing.by_score, "score": round(standing.score, 6), "contributions": rows}
         return {
-            **self.named(item),
+            **named_json(item, self.wording.catalog),
             "shown": card is not None,
             "gone": self.wording.catalog.item(item) is None,
             "then": self.then(card, rank) if card is not None else None,
@@ -154,7 +146,7 @@ class _Why:
         passes = bool(catalog.satisfies(wish)[row])
         known = bool(catalog.has(wish.field)[row])
         verdict = "ranks" if wish.op is Op.LIKE else "unknown" if not known else "holds" if passes else "fails"
-        return {**told, "verdict": verdict, "passes": passes, "value": _plain(value)}
+        return {**told, "verdict": verdict, "passes": passes, "value": plain_value(value)}
 
     def kept_out(self, item: ItemId) -> Json | None:
         """What keeps an item off the list, in words; None for one that is on it."""
@@ -203,18 +195,9 @@ class _Why:
         """A wish in words, in both languages."""
         return {language: self.wording.wish(wish, language) for language in _LANGUAGES}
 
-    def named(self, identity: ItemId) -> Json:
-        """An item by its names; by its id where the catalogue no longer has it."""
-        item = self.wording.catalog.item(identity)
-        return {"id": identity, "title": item.title("en") if item else identity, "titles": dict(item.titles) if item else {}}
-
 
 def _note(code: str, **numbers: int) -> Json:
     return {"code": code, "text": {language: _words()["notes"][code][language].format(**numbers) for language in _LANGUAGES}}
-
-
-def _plain(value: Value | None) -> object:
-    return list(value) if isinstance(value, tuple) else value
 
 
 @cache
