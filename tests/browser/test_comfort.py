@@ -8,18 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from fakes.running_server import say
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SIDEWAYS = """() => { const wide = document.documentElement.clientWidth; const scrolls = e => { for (let p = e; p; p = p.parentElement) if (/auto|scroll|hidden/.test(getComputedStyle(p).overflowX) && !p.matches('.zhiyin, .log, .inside, dialog')) return true; return false; };
   const out = [...document.querySelectorAll('.zhiyin *')].filter(e => { const r = e.getBoundingClientRect(); return r.width > 1 && (r.right > wide + 1 || r.left < -1) && getComputedStyle(e).visibility !== 'hidden' && !e.closest('.jump, .sr, .cover') && !scrolls(e); });
   return [document.documentElement.scrollWidth - wide, ...out.map(e => e.tagName + '.' + e.className + ' ' + e.innerText?.slice(0, 20))]; }"""
-FACTS_SENT = "() => !Object.keys(localStorage).some(k => k.startsWith('zhiyin.feedback.'))"
-
-
-def say(page, text: str) -> None:
-    before = page.locator(".turn").count()
-    page.fill("textarea", text)
-    page.press("textarea", "Enter")
-    page.wait_for_function("n => document.querySelectorAll('.turn').length > n && document.querySelector('.composer button[type=submit]')", arg=before)
 
 
 def shown(page) -> list[str]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-STATIC = Path(__file__).parents[2] / "src" / "zhiyin" / "web" / "static"
-AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+from fakes.running_server import AXE, STATIC, Server
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SAID = {
@@ -202,7 +202,7 @@ def test_a_user_is_found_and_erased_after_being_asked(desk, server) -> None:
 
 
 def test_the_first_key_ends_local_mode_and_only_an_admin_key_opens_the_page(desk, server, tmp_path: Path) -> None:
-    other = type(server)(tmp_path)
+    other = Server(tmp_path)
     try:
         page = desk("#/settings/keys", address=other.address, noisy=True)
         page.get_by_label("New key for").fill("night shift")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+from fakes.running_server import AXE, say
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SAY = {"zh-CN": ("三千元以内拍照好的手机", "华为手机"), "en-US": ("a phone under 3000 yuan with a good camera", "Huawei phones")}
@@ -15,13 +15,6 @@ WORD = {
     "zh-CN": {"like": "喜欢", "dislike": "不合适", "undo": "撤销", "compare": "对比", "stop": "停止", "history": "历史对话", "me": "我们对你的了解", "price": "价格", "new": "新对话", "erase": "全部删除"},
     "en-US": {"like": "Like", "dislike": "Not for me", "undo": "Undo", "compare": "Compare", "stop": "Stop", "history": "Conversations", "me": "What we know about you", "price": "Price", "new": "New chat", "erase": "Erase everything"},
 }  # fmt: skip
-
-
-def say(page, text: str) -> None:
-    before = page.locator(".turn").count()
-    page.fill("textarea", text)
-    page.press("textarea", "Enter")
-    page.wait_for_function("n => document.querySelectorAll('.turn').length > n && document.querySelector('.composer button[type=submit]')", arg=before)
 
 
 def last(page):

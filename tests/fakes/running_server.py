@@ -18,6 +18,15 @@ from typing import Self
 from fakes import openai_server
 
 STATIC = Path(__file__).parents[2] / "src" / "zhiyin" / "web" / "static"
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def say(page, text: str) -> None:
+    """Say it on the chat page, and wait for the whole answer."""
+    before = page.locator(".turn").count()
+    page.fill("textarea", text)
+    page.press("textarea", "Enter")
+    page.wait_for_function("n => document.querySelectorAll('.turn').length > n && document.querySelector('.composer button[type=submit]')", arg=before)
 
 
 def free_port() -> int:

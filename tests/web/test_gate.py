@@ -62,16 +62,30 @@ async def a_turn_of(gate: Gate, clock: FakeClock, seconds: float) -> None:
         clock.now += seconds
 
 
+async def lined_up(gate: Gate) -> list[asyncio.Task[None]]:
+    """Those who come until the line is full."""
+    line = []
+    while not gate.full:
+        line.append(asyncio.create_task(gate.enter()))
+        await asyncio.sleep(0)
+    return line
+
+
+async def let_in(gate: Gate, line: list[asyncio.Task[None]]) -> None:
+    """Who is inside leaves, and each of the line after the other."""
+    for task in line:
+        gate.leave()
+        await task
+    gate.leave()
+
+
 async def test_the_line_is_as_long_as_turns_lately_let_it_be() -> None:
     clock = FakeClock()
     gate = Gate(waiting=12, patience=0.15, clock=clock)
     for _ in range(50):
         await a_turn_of(gate, clock, 0.04)
     await gate.enter()
-    line = []
-    while not gate.full:
-        line.append(asyncio.create_task(gate.enter()))
-        await asyncio.sleep(0)
+    line = await lined_up(gate)
     assert len(line) == 3  # the fourth would wait for four turns of 40 ms
     for _ in range(60):  # turns become quick
         clock.now += 0.005
@@ -79,14 +93,9 @@ async def test_the_line_is_as_long_as_turns_lately_let_it_be() -> None:
         await line.pop(0)
         line.append(asyncio.create_task(gate.enter()))
         await asyncio.sleep(0)
-    while not gate.full:
-        line.append(asyncio.create_task(gate.enter()))
-        await asyncio.sleep(0)
+    line += await lined_up(gate)
     assert len(line) == 12
-    for task in line:
-        gate.leave()
-        await task
-    gate.leave()
+    await let_in(gate, line)
 
 
 async def test_a_line_that_does_not_end_is_held_to_a_tenth_of_the_patience() -> None:
@@ -96,9 +105,7 @@ async def test_a_line_that_does_not_end_is_held_to_a_tenth_of_the_patience() -> 
     await a_turn_of(gate, clock, 0.03)
     await gate.enter()
     for _ in range(80):  # two seconds in which more come than can be answered
-        while not gate.full:
-            line.append(asyncio.create_task(gate.enter()))
-            await asyncio.sleep(0)
+        line += await lined_up(gate)
         lengths.append(len(line))
         clock.now += 0.03
         gate.leave()
@@ -112,16 +119,9 @@ async def test_a_line_that_does_not_end_is_held_to_a_tenth_of_the_patience() -> 
     gate.leave()
     clock.now += 60
     await gate.enter()  # a burst after a quiet minute
-    burst = 0
-    while not gate.full:
-        line.append(asyncio.create_task(gate.enter()))
-        await asyncio.sleep(0)
-        burst += 1
-    assert burst == 12
-    for task in line[-burst:]:
-        gate.leave()
-        await task
-    gate.leave()
+    burst = await lined_up(gate)
+    assert len(burst) == 12
+    await let_in(gate, burst)
 
 
 async def test_who_has_a_place_and_is_still_on_the_way_does_not_make_a_line_that_stands_look_empty() -> None:

@@ -2,9 +2,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { download } from "../shared/download";
 import { Icon, type Sign } from "../shared/icons";
 import { type Desk, fill, useLoaded } from "./desk";
-import { Bar, Flag, millis, percent, shown, sourceTone, Stack, stamp, titleOf, toned, Wait, wishText } from "./parts";
+import { Bar, Flag, millis, percent, shown, sourceTone, Stack, stamp, Table, titleOf, toned, Wait, wishText } from "./parts";
 import { hashOf } from "./route";
-import { timeline } from "./sums";
+import { stacked, timeline } from "./sums";
 import type { Call, Case, Judgement, Replayed, ReplayedTurn, Shown } from "./types";
 import { WhyPanel } from "./why";
 
@@ -43,7 +43,7 @@ export function CaseMaker({ desk, session, turn }: { desk: Desk; session: string
     work(true);
     try {
       const made = await desk.json<Case>(`/v1/admin/sessions/${encodeURIComponent(session)}/case`, "POST", turn === undefined ? {} : { turn });
-      download(`${made.name}.jsonl`, new Blob([made.jsonl.endsWith("\n") ? made.jsonl : `${made.jsonl}\n`], { type: "application/jsonl" }));
+      download(`${made.name}.jsonl`, new Blob([made.jsonl], { type: "application/jsonl" }));
       desk.tell(fill(w.caseMade, { name: made.name }));
     } catch (error) {
       desk.tell(desk.sentence(error), true);
@@ -132,12 +132,7 @@ function Found({ desk, turn }: { desk: Desk; turn: ReplayedTurn }) {
         <thead class="sr"><tr><th scope="col">{w.rank}</th><th scope="col">{w.item}</th><th scope="col">{w.score}</th><th scope="col">{w.bySource}</th><th scope="col">{w.feedback}</th></tr></thead>
         <tbody>
           {turn.items.map((item, n) => {
-            let from = 0;
-            const pieces = of(item).filter(({ contribution }) => contribution > 0).map(({ source, contribution }) => {
-              const piece = { name: source, value: contribution, from, width: (contribution / most) * 100 };
-              from += piece.width;
-              return piece;
-            });
+            const pieces = stacked(of(item).filter(({ contribution }) => contribution > 0), 0, most);
             return (
               <tr key={item.id}>
                 <td class="no">{n + 1}</td>
@@ -190,12 +185,12 @@ function Calls({ desk, calls }: { desk: Desk; calls: readonly Call[] }) {
   const w = desk.words.value;
   return (
     <details class="more"><summary>{fill(w.callsN, { n: calls.length })}</summary>
-      <div class="over" role="region" aria-label={w.modelCalls} tabIndex={0}><table><caption class="sr">{w.modelCalls}</caption>
-        <thead><tr><th scope="col">{w.stage}</th><th scope="col">{w.outcome}</th><th scope="col" class="num">{w.seconds}</th><th scope="col">{w.prompt}</th><th scope="col" class="num">{w.tokens}</th></tr></thead>
-        <tbody>{calls.map((call, n) => (
-          <tr key={n}><th scope="row">{desk.named("stage", call.stage ?? call.purpose ?? "")}</th><td>{desk.named("outcome", call.outcome)}</td><td class="num">{call.seconds === null || call.seconds === undefined ? "–" : call.seconds.toFixed(2)}</td>
-            <td class="code">{call.prompt_version ?? call.prompt ?? ""}</td><td class="num">{`${call.prompt_tokens ?? 0} + ${call.answer_tokens ?? 0}`}</td></tr>
-        ))}</tbody></table></div>
+      <Table name={w.modelCalls} head={[w.stage, w.outcome, w.seconds, w.prompt, w.tokens]} numbers={[2, 4]}>
+        {calls.map((call, n) => (
+          <tr key={n}><th scope="row">{desk.named("stage", call.stage)}</th><td>{desk.named("outcome", call.outcome)}</td><td class="num">{call.seconds === null || call.seconds === undefined ? "–" : call.seconds.toFixed(2)}</td>
+            <td class="code">{call.prompt_version}</td><td class="num">{`${call.prompt_tokens ?? 0} + ${call.answer_tokens ?? 0}`}</td></tr>
+        ))}
+      </Table>
     </details>
   );
 }

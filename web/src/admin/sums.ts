@@ -56,12 +56,7 @@ export function timeline(latency: Readonly<Record<string, number>>): Piece[] {
   const rest = (latency["total"] ?? 0) - taken;
   const all = rest > 0.05 * taken ? [...known, { name: "rest", value: rest }] : known;
   const wide = sum(all.map(({ value }) => value)) || 1;
-  let from = 0;
-  return all.map(({ name, value }) => {
-    const piece = { name, value, from, width: (value / wide) * 100 };
-    from += piece.width;
-    return piece;
-  });
+  return stacked(all.map(({ name, value }) => ({ source: name, contribution: value })), 0, wide);
 }
 
 /** JSON to edit: an object or a list a level, lists of plain values on one line. */

@@ -22,7 +22,7 @@ export interface Talk { session_id: string; user: string; first: string; last: s
 
 export interface Wish { id: string; field: string; op: string; value: Value; hard: boolean; negated: boolean; source: string; turn: number; label?: string }
 export interface Shown { id: string; title: string; titles: Titles; score: number; sources: Record<string, number>; reasons: { text: string; kind: string }[]; attributes: Record<string, Value> }
-export interface Call { stage?: string; purpose?: string; model?: string; outcome: string; seconds: number | null; prompt_version?: string; prompt?: string; prompt_tokens?: number; cached_tokens?: number; answer_tokens?: number }
+export interface Call { stage: string; model?: string; outcome: string; seconds: number | null; prompt_version: string; prompt_tokens?: number; cached_tokens?: number; answer_tokens?: number }
 export interface Judgement { item_id: string | null; kind: string; reason: string | null; comment: string | null; time: string }
 export interface ReplayedTurn {
   turn: number; time: string; kind?: string; text: string; language: Lang;

@@ -56,16 +56,15 @@ export class Chat {
     this.words = computed(() => (look.lang.value === "zh" ? zh : en));
     this.session.value = address?.read() || (kept.getItem("zhiyin.session") ?? "");
     this.draft.value = tab.getItem("zhiyin.draft") ?? kept.getItem("zhiyin.draft") ?? "";
-    this.draft.subscribe((text) => [kept, tab].forEach((store) => store.setItem("zhiyin.draft", text)));
+    this.draft.subscribe((text) => new Set([kept, tab]).forEach((store) => store.setItem("zhiyin.draft", text)));
     this.tabs = new Tabs(place.server, (session) => void this.elsewhere(session));
     this.outbox = new Outbox<Feedback>(kept, "zhiyin.feedback", (letter) => this.deliver(letter));
   }
 
-  /** Everything that happens when a page opens: the greeting, the conversation of before, feedback that still waits. */
+  /** Everything that happens when a page opens, besides the greeting: the conversation of before, feedback that still waits. */
   async start(): Promise<void> {
     if (this.started) return; // a widget that was closed and is opened again goes on
     this.started = true;
-    void this.greet();
     void this.outbox.flush();
     this.address?.write(this.session.value, true);
     this.address?.moved((session) => void (session ? this.open(session) : this.fresh()));

@@ -36,7 +36,7 @@ export const en = {
   wishes: "Wishes", wish: "Wish", verdict: "Verdict", inRow: "In the row", verdict_holds: "holds", verdict_fails: "fails", verdict_unknown: "not known",
   // catalogue
   findItem: "Title, words or id", newItem: "New item", items: "Items", attributes: "Attributes", itemsN: "Items: {n}", issues: "What looks wrong", noIssues: "Nothing looks wrong.", fields: "Fields", field: "Field", known: "Known", distinct: "Values", example: "Example", moreN: "and {n} more",
-  severity_error: "error", severity_warning: "warning", severity_info: "note", severity_note: "note",
+  severity_error: "error", severity_warning: "warning", severity_note: "note",
   row: "The row as JSON", wholeRow: "Saving replaces the whole row: what you leave out is unknown afterwards. Ctrl/⌘ + S saves.", save: "Save", reset: "Reset", saved: "{id} is saved; every worker shows it within a second.", notSaved: "Not saved. To mend: {n}", idNeeded: "an item needs an id", itemSure: "Take “{title}” out of the catalogue?", itemGone: "{id} is taken out.",
   // users
   findUser: "Part of a user's name", events: "Events", noUsers: "No users yet.", userCounts: "events: {events}, conversations: {sessions}", personalOn: "ranked by taste", personalOff: "not ranked by taste", export: "Export", erase: "Erase", theyLike: "What we think they like", theyDislike: "What we think they do not", wishesSaid: "What they asked for", openTalk: "conversation",

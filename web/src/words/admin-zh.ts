@@ -31,7 +31,7 @@ export const zh: AdminWords = {
   noCardsToExplain: "这一轮没有展示卡片。查问一个条目，看它为什么没有出现。", rankThen: "当时 {then}，现在 {now}", notShown: "没有展示", notShownRank: "没有展示，现在 {now}", noScore: "没有得分", keptOut: "被排除：", contributions: "得分的由来", source: "来源", weight: "权重", contribution: "贡献", sum: "合计", scoreNow: "现在得分", 
   wishes: "要求", wish: "要求", verdict: "判定", inRow: "目录中", verdict_holds: "符合", verdict_fails: "不符合", verdict_unknown: "未知",
   findItem: "名称、词语或编号", newItem: "新条目", items: "条目", attributes: "属性", itemsN: "共 {n} 个条目", issues: "疑似问题", noIssues: "没有发现问题。", fields: "字段", field: "字段", known: "已知", distinct: "取值", example: "示例", moreN: "还有 {n} 个",
-  severity_error: "错误", severity_warning: "警告", severity_info: "提示", severity_note: "提示",
+  severity_error: "错误", severity_warning: "警告", severity_note: "提示",
   row: "JSON 格式的条目", wholeRow: "保存会替换整个条目：没写的内容将变为未知。Ctrl/⌘ + S 保存。", save: "保存", reset: "还原", saved: "{id} 已保存，一秒内处处生效。", notSaved: "没有保存：{n} 处需要修改", idNeeded: "条目需要编号", itemSure: "从目录中删除“{title}”？", itemGone: "{id} 已删除。",
   findUser: "用户名的一部分", events: "事件", noUsers: "还没有用户。", userCounts: "{sessions} 段对话，{events} 条事件", personalOn: "按口味排序", personalOff: "不按口味排序", export: "导出", erase: "删除", theyLike: "我们认为他们喜欢", theyDislike: "我们认为他们不喜欢", wishesSaid: "提过的要求", openTalk: "对话",
   eraseSure: "删除 {user}：{sessions} 段对话、{events} 条事件以及全部了解？删除后无法恢复。", eraseNow: "永久删除", erased: "已删除：{log} 条事件，{records} 条其他记录，{live} 个进行中的轮次。",
